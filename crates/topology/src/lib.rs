@@ -1,1 +1,12 @@
-//! topology
+//! Plumbline's pure half: the topology document, and for each control what it desires, how it reads what was observed,
+//! and the plan that closes the gap.
+//!
+//! Architecture invariant: nothing here knows a clock, an environment, a network or an AWS SDK. Time and memory are
+//! inputs ([`Standing`]). The same inputs give the same plan, byte for byte.
+
+pub mod core;
+pub mod security_groups;
+mod topology;
+
+pub use crate::core::*;
+pub use crate::topology::{Mode, Topology, Vpc};

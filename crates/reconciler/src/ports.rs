@@ -1,0 +1,170 @@
+//! What the loop needs of the world. Adapters live in `aws`; in-memory twins serve the tests.
+//!
+//! Architecture invariant: plan and observe runs are given [`Observe`] and [`LedgerRead`] only. There is no flag.
+
+use crate::{
+    Binding, Bindings, Bound, Candidate, ClientToken, Fault, Hint, Intent, LayerMark, Lease, LoopKey, OutcomeEvent,
+    Pinned, Record,
+};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use topology::{
+    Control, Directive, Place, Receipt, ResourceId, Scope, Seen, StackId, Standing, Subject, Topology, TopologyId,
+    Verb, VpcId, VpcName,
+};
+
+/// The time. An input everywhere else.
+pub trait Clock: Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Reads one control's part of the network. Infallible: a failure is data ([`Seen::Unknown`]).
+pub trait Observe<C: Control>: Sync {
+    /// What AWS says now of what the scope covers.
+    fn observe(&self, bound: &Bound, desired: &C::Desired, scope: &Scope) -> impl Future<Output = C::Observed> + Send;
+}
+
+/// Makes one change.
+pub trait Apply<C: Control>: Sync {
+    /// Does exactly what the action says. The token is the same after a crash as before it.
+    fn apply(
+        &self,
+        place: &Place,
+        action: &C::Action,
+        token: &ClientToken,
+    ) -> impl Future<Output = Result<Receipt, Fault>> + Send;
+}
+
+/// Finds out where things are.
+pub trait Locate: Sync {
+    /// The VPC of each id. `Absent`: AWS does not know it (any more). Ids of kinds that have no VPC may be left out.
+    fn locate(
+        &self,
+        place: &Place,
+        ids: &BTreeSet<ResourceId>,
+    ) -> impl Future<Output = Result<BTreeMap<ResourceId, Seen<VpcId>>, Fault>> + Send;
+
+    /// Every VPC whose tags claim the topology, and every VPC that the document names by id.
+    fn candidates(
+        &self,
+        place: &Place,
+        topology: &Topology,
+    ) -> impl Future<Output = Result<Vec<Candidate>, Fault>> + Send;
+}
+
+/// CloudFormation, as far as the guard asks.
+pub trait Stacks: Sync {
+    /// What the stack is doing. `None`: no such stack (deleted long ago).
+    fn status(&self, place: &Place, stack: &StackId)
+    -> impl Future<Output = Result<Option<StackStatus>, Fault>> + Send;
+}
+
+/// A stack's status, as far as the guard cares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StackStatus {
+    /// Not changing.
+    Settled,
+    /// Mid-operation; the AWS status, such as `UPDATE_IN_PROGRESS`.
+    InProgress(String),
+    /// Being deleted: nothing may be created in it.
+    Deleting,
+}
+
+/// What the loop remembers, read only.
+pub trait LedgerRead: Sync {
+    /// Directives in force or expired lately, repairs of the last hour, ids that we created.
+    fn standing(&self, key: &LoopKey, now: Timestamp) -> impl Future<Output = Result<Standing, Fault>> + Send;
+    /// The pinned VPCs of a topology.
+    fn bindings(&self, place: &Place, topology: &TopologyId) -> impl Future<Output = Result<Bindings, Fault>> + Send;
+    /// The topology and name that a VPC is pinned to.
+    fn holder(
+        &self,
+        place: &Place,
+        vpc: &VpcId,
+    ) -> impl Future<Output = Result<Option<(TopologyId, VpcName)>, Fault>> + Send;
+    /// The highest layer version acted upon.
+    fn layer(
+        &self,
+        place: &Place,
+        topology: &TopologyId,
+    ) -> impl Future<Output = Result<Option<LayerMark>, Fault>> + Send;
+    /// The latest records of a key, newest first, at most `limit`.
+    fn records(&self, key: &LoopKey, limit: usize) -> impl Future<Output = Result<Vec<Record>, Fault>> + Send;
+    /// Every topology that was ever bound in a place (to report one that disappeared from the layer).
+    fn known(&self, place: &Place) -> impl Future<Output = Result<BTreeSet<TopologyId>, Fault>> + Send;
+}
+
+/// What the loop remembers, with writing.
+pub trait Ledger: LedgerRead {
+    /// Pins a VPC to a name, if neither is pinned otherwise. `rebind` overrides the name's old pin, never another topology's.
+    fn pin(
+        &self,
+        place: &Place,
+        topology: &TopologyId,
+        name: &VpcName,
+        binding: &Binding,
+        rebind: bool,
+    ) -> impl Future<Output = Result<Pinned, Fault>> + Send;
+    /// Raises the layer mark if it is higher than what is there (`force`: sets it, a confirmed roll-back); answers the mark in force.
+    fn raise_layer(
+        &self,
+        place: &Place,
+        topology: &TopologyId,
+        mark: &LayerMark,
+        force: bool,
+    ) -> impl Future<Output = Result<LayerMark, Fault>> + Send;
+    /// Takes the lease if nobody holds one that has not expired at `now`. `None`: somebody does.
+    fn lease(
+        &self,
+        key: &LoopKey,
+        owner: &str,
+        now: Timestamp,
+        lasts: SignedDuration,
+    ) -> impl Future<Output = Result<Option<Lease>, Fault>> + Send;
+    /// Writes the intent, on condition that the lease still stands at `intent.at`. An unsettled intent for the same action gives
+    /// its old token back; a settled one never does. `Ok(None)`: the lease was lost, nothing may be done.
+    fn intend(&self, lease: &Lease, intent: &Intent)
+    -> impl Future<Output = Result<Option<ClientToken>, Fault>> + Send;
+    /// Stores what became of it.
+    fn settle(
+        &self,
+        key: &LoopKey,
+        token: &ClientToken,
+        result: &Result<Receipt, Fault>,
+        inverse: Option<serde_json::Value>,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Gives the lease back, if it is still ours.
+    fn release(&self, lease: Lease, at: Timestamp) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Puts a directive on record, replacing one of the same verb and subject.
+    fn direct(&self, place: &Place, directive: &Directive) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Takes a directive back; answers the one that stood.
+    fn withdraw(
+        &self,
+        place: &Place,
+        verb: Verb,
+        subject: &Subject,
+    ) -> impl Future<Output = Result<Option<Directive>, Fault>> + Send;
+    /// Claims the right to say something once within a period (a repeated page, an alarm). `true`: say it.
+    fn say_once(
+        &self,
+        place: &Place,
+        what: &str,
+        now: Timestamp,
+        period: SignedDuration,
+    ) -> impl Future<Output = Result<bool, Fault>> + Send;
+}
+
+/// What goes out.
+pub trait Outbox: Sync {
+    /// Sends hints to this control's own queue, to be looked at after `delay` (SQS: at most 900 seconds).
+    fn resend(&self, hints: &[Hint], delay: SignedDuration) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Puts hints aside for a person: the dead-letter queue, with the reason.
+    fn dead_letter(&self, hints: &[Hint], why: &str) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Publishes outcome events; those with `page` also go to people.
+    fn publish(&self, events: &[OutcomeEvent]) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Asks controls to look (`Reconcile Requested`): every control of the named topologies. Failed entries are resent.
+    fn request(&self, topologies: &[(Place, TopologyId)], why: &str) -> impl Future<Output = Result<(), Fault>> + Send;
+}

@@ -1,0 +1,132 @@
+//! The contract of a control, and of the actions that it plans.
+
+use super::{Place, Plan, ResourceId, ResourceKey, Standing, Verb};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::BTreeSet;
+use std::fmt::{self, Debug, Display};
+
+/// Every control there is. Adding one: a variant here, a document field, a module in this crate, an adapter, a function,
+/// a template block with its sample events. A test over [`ControlId::ALL`] fails for each one missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ControlId {
+    /// The rules of security groups.
+    SecurityGroups,
+}
+
+impl ControlId {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: &'static [Self] = &[Self::SecurityGroups];
+
+    /// Its name in documents, queues, functions and the ledger.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SecurityGroups => "security-groups",
+        }
+    }
+
+    /// The control of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|control| control.name() == name)
+    }
+}
+
+impl Display for ControlId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One concern that is enforced. Planning is pure.
+pub trait Control: Sized + Send + Sync + 'static {
+    /// Which control this is.
+    const ID: ControlId;
+    /// The directives, besides pause and exempt, that its plans understand.
+    const VERBS: &'static [Verb] = &[];
+    /// What a topology says, resolved to concrete values.
+    type Desired: Send + Sync;
+    /// What AWS says now.
+    type Observed: Debug + Send + Sync;
+    /// What it can do.
+    type Action: Action;
+
+    /// What the topology says of this control; `None` when it says nothing (unmanaged).
+    fn desired(topology: &crate::Topology) -> Option<&Self::Desired>;
+    /// What must be looked at, given the ids that hints named and that were located in this topology.
+    fn scope(desired: &Self::Desired, hinted: &BTreeSet<ResourceId>) -> Scope;
+    /// What closes the gap. Nothing is left to choose when it is applied.
+    fn plan(
+        place: &Place,
+        desired: &Self::Desired,
+        observed: &Self::Observed,
+        standing: &Standing,
+    ) -> Plan<Self::Action>;
+}
+
+/// What an observation covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All that the topology declares for the control.
+    Everything,
+    /// These resources (a VPC's id stands for all that it holds).
+    Only(BTreeSet<ResourceId>),
+}
+
+impl Scope {
+    /// Whether a resource of this id is to be looked at.
+    pub fn covers(&self, id: &str) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Only(ids) => ids.contains(id),
+        }
+    }
+}
+
+/// One API mutation, fully decided, that survives a trip through the ledger.
+pub trait Action: Clone + Eq + Debug + Display + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// What it changes.
+    fn resource(&self) -> ResourceKey;
+    /// What a person calls that, such as `main/alb`.
+    fn name(&self) -> String;
+    /// What kind of change it is.
+    fn effect(&self) -> Effect;
+    /// How to take it back, computed from what AWS answered.
+    fn inverse(&self, receipt: &Receipt) -> Inverse<Self>;
+    /// The parts to try one by one when AWS refuses the batch for one of them. Empty: cannot be split.
+    fn split(&self) -> Vec<Self> {
+        vec![]
+    }
+}
+
+/// The kind of a change: the guard counts removals apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Something new.
+    Add,
+    /// Something that is there is altered.
+    Change,
+    /// Something that is there goes.
+    Remove,
+}
+
+/// What AWS answered that the plan could not know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The ids that it made, in the order of the action's parts.
+    pub created: Vec<ResourceId>,
+    /// The request id, for support cases.
+    pub request_id: Option<String>,
+}
+
+/// How to take an action back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Inverse<A> {
+    /// This brings back exactly what was.
+    Exact(A),
+    /// This brings back the effect, with a difference that is named.
+    Compensating(A, String),
+    /// It cannot be taken back, for the reason given.
+    None(String),
+}

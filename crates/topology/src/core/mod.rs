@@ -1,0 +1,13 @@
+//! The vocabulary that every control shares.
+
+mod control;
+mod keys;
+mod plan;
+mod seen;
+mod standing;
+
+pub use control::{Action, Control, ControlId, Effect, Inverse, Receipt, Scope};
+pub use keys::{AccountId, GroupName, Place, Region, ResourceId, ResourceKey, StackId, TopologyId, VpcId, VpcName};
+pub use plan::{Drift, Held, Plan, Severity, Step, Wait};
+pub use seen::{Seen, Unseen};
+pub use standing::{Directive, Repair, Standing, Subject, Verb};

@@ -1,0 +1,123 @@
+//! A plan: ordered actions with nothing left to choose, and what was deliberately not done, with the reason.
+
+use super::{Action, ResourceKey, StackId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How much a drift matters. Ordered: the greatest is the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth telling, nothing to enforce.
+    Advice,
+    /// The network differs from its declaration.
+    Drift,
+    /// Undeclared reach from public addresses, or from outside the topology.
+    Exposure,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Advice => "advice",
+            Self::Drift => "drift",
+            Self::Exposure => "exposure",
+        })
+    }
+}
+
+/// One difference between desired and observed. Its cause is attached by the loop, by resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// What drifted.
+    pub resource: ResourceKey,
+    /// What a person calls it, such as `main/alb`.
+    pub name: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// One sentence: what differs.
+    pub summary: String,
+}
+
+/// A drift that is deliberately not acted upon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// What is held.
+    pub resource: ResourceKey,
+    /// What a person calls it.
+    pub name: String,
+    /// Why nothing is done.
+    pub why: String,
+    /// What a person can do about it; a command to paste where there is one.
+    pub remedy: String,
+}
+
+/// One action with its place in the plan. Both edges point to earlier steps only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step<A> {
+    /// What is done.
+    pub action: A,
+    /// Order only: these come first, whether or not they succeed.
+    pub after: Vec<usize>,
+    /// Dependence: skipped when one of these failed or was held.
+    pub needs: Vec<usize>,
+    /// Removes an exposure: the guard holds it for a named pause or exemption only.
+    pub contains: bool,
+    /// The CloudFormation stack that owns the resource, when its tags say so.
+    pub stack: Option<StackId>,
+    /// A cut that AWS makes unavoidable, in words.
+    pub caveat: Option<String>,
+}
+
+/// Nothing more can be decided before a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// When to look again.
+    pub until: Timestamp,
+    /// What is awaited.
+    pub why: String,
+}
+
+/// What closes the gap between desired and observed, and what is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan<A> {
+    /// The actions, in an order that respects `after` and `needs`.
+    pub steps: Vec<Step<A>>,
+    /// Every difference seen, acted upon or not.
+    pub drifts: Vec<Drift>,
+    /// What is not acted upon, and why.
+    pub held: Vec<Held>,
+    /// Set when the plan waits for AWS or for a time.
+    pub wait: Option<Wait>,
+    /// Why parts of the network could not be seen. Not empty: success cannot be claimed. `retryable` as in `Unseen`.
+    pub blind: Vec<super::Unseen>,
+}
+
+impl<A> Default for Plan<A> {
+    fn default() -> Self {
+        Self { steps: vec![], drifts: vec![], held: vec![], wait: None, blind: vec![] }
+    }
+}
+
+impl<A: Action> Plan<A> {
+    /// Appends a step and returns its index, for the edges of later steps.
+    pub fn push(&mut self, step: Step<A>) -> usize {
+        debug_assert!(step.after.iter().chain(&step.needs).all(|earlier| *earlier < self.steps.len()));
+        self.steps.push(step);
+        self.steps.len() - 1
+    }
+
+    /// Nothing to do, nothing held, nothing awaited, nothing unseen, nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        let Self { steps, drifts, held, wait, blind } = self;
+        steps.is_empty() && drifts.is_empty() && held.is_empty() && wait.is_none() && blind.is_empty()
+    }
+}
+
+impl<A> Step<A> {
+    /// A step without edges.
+    pub fn new(action: A) -> Self {
+        Self { action, after: vec![], needs: vec![], contains: false, stack: None, caveat: None }
+    }
+}

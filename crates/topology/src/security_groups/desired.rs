@@ -1,0 +1,87 @@
+//! What a topology says of its security groups, resolved.
+
+use super::Traffic;
+use crate::core::{AccountId, GroupName, ResourceId, VpcName};
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::collections::BTreeMap;
+
+/// The declared groups of every VPC of a topology.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Desired {
+    /// By the VPC's name in the document.
+    pub vpcs: BTreeMap<VpcName, DesiredVpc>,
+}
+
+/// The declared groups of one VPC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DesiredVpc {
+    /// By group name.
+    pub groups: BTreeMap<GroupName, DesiredGroup>,
+    /// What to do about groups that the document does not name.
+    pub undeclared: Undeclared,
+}
+
+/// What to do about groups in the VPC that the document does not name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Undeclared {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// Tell, as advice. Never changed.
+    Report,
+}
+
+/// One declared group. A direction that is `None` is unmanaged; an empty list means no rule at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DesiredGroup {
+    /// The group may be absent; rules that name it are then dropped.
+    pub optional: bool,
+    /// Declared inbound rules.
+    pub ingress: Option<Vec<DesiredRule>>,
+    /// Declared outbound rules.
+    pub egress: Option<Vec<DesiredRule>>,
+    /// Undeclared rules that other writers may keep here. Never covers public sources.
+    pub foreign_rules: Vec<ForeignRule>,
+}
+
+/// One declared rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DesiredRule {
+    /// What is admitted.
+    pub traffic: Traffic,
+    /// From or to whom.
+    pub peer: DesiredPeer,
+    /// The description; `None` leaves whatever is there.
+    pub description: Option<String>,
+}
+
+/// The other end of a declared rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DesiredPeer {
+    /// An IPv4 range, canonical (host bits cleared).
+    Ipv4(Ipv4Net),
+    /// An IPv6 range, canonical.
+    Ipv6(Ipv6Net),
+    /// A prefix list by id (`pl-…`).
+    PrefixList(ResourceId),
+    /// A group of the same VPC, by name; the group itself (`self`) is written so too.
+    Group(GroupName),
+    /// A group by id (`sg-…`, or `account/sg-…` across accounts).
+    GroupId {
+        /// The owner; `None` is the topology's own account.
+        account: Option<AccountId>,
+        /// The group's id.
+        id: ResourceId,
+    },
+}
+
+/// A mark by which an undeclared rule is known to belong to another writer. All given parts must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForeignRule {
+    /// The rule's description, with `*` for any run of characters.
+    pub description: Option<String>,
+    /// A tag of the rule: key, and value with `*` for any run of characters.
+    pub tag: Option<(String, String)>,
+    /// The referenced group: a declared group's name, or an id.
+    pub group: Option<DesiredPeer>,
+}
