@@ -1,0 +1,14 @@
+"""EC2 behaviour that moto lacks or gets wrong: one concern a module, each with `install()`."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from . import block_public_access, endpoints, flow_logs, nat, privatelink, routes, security_groups, tags, vpcs
+
+
+def install(app: ModuleType) -> None:
+    """Patch moto's EC2; `app` is unused, the signature is that of every module of the package."""
+    del app
+    for module in (tags, vpcs, security_groups, nat, routes, flow_logs, endpoints, privatelink, block_public_access):
+        module.install()
