@@ -46,11 +46,13 @@ pub trait Locate: Sync {
         ids: &BTreeSet<ResourceId>,
     ) -> impl Future<Output = Result<BTreeMap<ResourceId, Seen<VpcId>>, Fault>> + Send;
 
-    /// Every VPC whose tags claim the topology, and every VPC that the document names by id.
+    /// Every VPC whose tags claim the topology, every VPC that the document names by id, and every one of `pinned` that
+    /// still exists: whoever takes the tag off a pinned VPC must not thereby switch its enforcement off.
     fn candidates(
         &self,
         place: &Place,
         topology: &Topology,
+        pinned: &BTreeSet<VpcId>,
     ) -> impl Future<Output = Result<Vec<Candidate>, Fault>> + Send;
 }
 

@@ -103,6 +103,8 @@ pub struct Intent {
     pub contains: bool,
     /// Who made the drift that it mends, as far as known.
     pub causes: Vec<Cause>,
+    /// The run that intends it: the lease's owner. A `Repair` carries it on.
+    pub run: String,
     /// When it was intended.
     pub at: Timestamp,
 }

@@ -66,6 +66,8 @@ impl Directive {
 pub struct Repair {
     /// When it was settled (or intended, if it never was).
     pub at: Timestamp,
+    /// The run that made it: the repairs of one run are one attempt, however many calls it took.
+    pub run: String,
     /// Whether it removed something.
     pub removed: bool,
     /// Whether AWS accepted it; `None` when that was never recorded.
