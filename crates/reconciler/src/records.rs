@@ -199,7 +199,9 @@ pub struct Report {
     pub actions: Vec<ActionOutcome>,
     /// What is held.
     pub held: Vec<Held>,
-    /// When the first event behind this run happened.
+    /// Names of resources that something else keeps changing back.
+    pub flapping: Vec<String>,
+    /// When the first event behind this run happened; `None` for a sweep and by hand.
     pub first_seen: Option<Timestamp>,
     /// When the run ended.
     pub finished: Timestamp,
