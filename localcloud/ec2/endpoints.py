@@ -6,6 +6,7 @@ Sources: CreateVpcEndpoint, DescribeVpcEndpoints, ModifyVpcEndpoint and DeleteVp
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -17,10 +18,12 @@ from .common import apply_filters, refuse, replace_action, unsuccessful
 
 GATEWAY_SERVICES = frozenset({"s3", "dynamodb"})
 INTERFACE_SERVICES = frozenset(
-    """athena autoscaling cloudformation cloudtrail codebuild config dynamodb ec2 ec2messages ecr.api ecr.dkr ecs ecs-agent
-    ecs-telemetry elasticache elasticfilesystem elasticloadbalancing events execute-api glue guardduty-data
-    kinesis-firehose kinesis-streams kms lambda logs monitoring rds rds-data s3 s3express secretsmanager sns sqs ssm
-    ssmmessages states sts xray""".split()
+    """
+    athena autoscaling cloudformation cloudtrail codebuild config dynamodb ec2 ec2messages ecr.api
+    ecr.dkr ecs ecs-agent ecs-telemetry elasticache elasticfilesystem elasticloadbalancing events
+    execute-api glue guardduty-data kinesis-firehose kinesis-streams kms lambda logs monitoring rds rds-
+    data s3 s3express secretsmanager sns sqs ssm ssmmessages states sts xray
+    """.split()
 )
 _AWS_SERVICE = re.compile(r"com\.amazonaws\.[a-z0-9-]+\.(?P<service>.+)")
 _FILTERS = {
@@ -63,8 +66,6 @@ def _modify_vpc_endpoint(original: Any) -> Any:
         if private_dns is not None:
             endpoint.private_dns_enabled = str(private_dns).lower() == "true"
         if str(self._get_param("ResetPolicy", "false")).lower() == "true":
-            import json
-
             endpoint.policy_document = json.dumps(type(endpoint).DEFAULT_POLICY)
         _move_routes(backend, endpoint, before, set(endpoint.route_table_ids or []))
         return answer
