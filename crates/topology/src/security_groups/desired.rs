@@ -2,14 +2,18 @@
 
 use super::Traffic;
 use crate::core::{AccountId, GroupName, ResourceId, VpcName};
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The declared groups of every VPC of a topology.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
     /// By the VPC's name in the document.
     pub vpcs: BTreeMap<VpcName, DesiredVpc>,
+    /// The address ranges of every VPC of the topology: what is inside. An undeclared source beyond them is an exposure.
+    /// Empty: nobody said, and every private range counts as inside.
+    pub ranges: Vec<IpNet>,
 }
 
 /// The declared groups of one VPC.
@@ -73,6 +77,18 @@ pub enum DesiredPeer {
         /// The group's id.
         id: ResourceId,
     },
+}
+
+impl fmt::Display for DesiredPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ipv4(range) => write!(f, "{range}"),
+            Self::Ipv6(range) => write!(f, "{range}"),
+            Self::PrefixList(id) | Self::GroupId { account: None, id } => write!(f, "{id}"),
+            Self::Group(name) => write!(f, "{name}"),
+            Self::GroupId { account: Some(account), id } => write!(f, "{account}/{id}"),
+        }
+    }
 }
 
 /// A mark by which an undeclared rule is known to belong to another writer. All given parts must match.

@@ -5,6 +5,7 @@ use crate::core::{AccountId, GroupName, ResourceId, Seen, StackId, VpcId, VpcNam
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Every VPC of the topology.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +74,17 @@ pub enum ObservedPeer {
         /// Its id.
         id: ResourceId,
     },
+}
+
+impl fmt::Display for ObservedPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ipv4(range) => write!(f, "{range}"),
+            Self::Ipv6(range) => write!(f, "{range}"),
+            Self::PrefixList(id) | Self::Group { account: None, id } => write!(f, "{id}"),
+            Self::Group { account: Some(account), id } => write!(f, "{account}/{id}"),
+        }
+    }
 }
 
 /// A group that the document does not name.

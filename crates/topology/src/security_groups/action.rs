@@ -1,0 +1,167 @@
+//! How a [`Change`] is named, shown, taken back and split.
+
+use super::{Change, Direction, GroupRef, KnownRule, ObservedPeer, RuleSpec};
+use crate::core::{Action, Effect, Inverse, Receipt, ResourceKey};
+use std::fmt;
+
+/// More rules than this are counted rather than listed: a line must stay readable at night. The ledger keeps them all.
+const LISTED: usize = 4;
+
+impl Change {
+    /// The group that it changes.
+    pub fn group(&self) -> &GroupRef {
+        match self {
+            Self::Authorize { group, direction: _, rules: _ }
+            | Self::Revoke { group, direction: _, rules: _ }
+            | Self::Redescribe { group, direction: _, rules: _ } => group,
+        }
+    }
+
+    /// Which way the rules that it changes go.
+    pub fn direction(&self) -> Direction {
+        match self {
+            Self::Authorize { group: _, direction, rules: _ }
+            | Self::Revoke { group: _, direction, rules: _ }
+            | Self::Redescribe { group: _, direction, rules: _ } => *direction,
+        }
+    }
+
+    /// How many rules it changes.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Authorize { group: _, direction: _, rules } => rules.len(),
+            Self::Revoke { group: _, direction: _, rules } => rules.len(),
+            Self::Redescribe { group: _, direction: _, rules } => rules.len(),
+        }
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Action for Change {
+    fn resource(&self) -> ResourceKey {
+        self.group().key.clone()
+    }
+
+    fn name(&self) -> String {
+        self.group().name.clone()
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Authorize { .. } => Effect::Add,
+            Self::Revoke { .. } => Effect::Remove,
+            Self::Redescribe { .. } => Effect::Change,
+        }
+    }
+
+    fn inverse(&self, receipt: &Receipt) -> Inverse<Self> {
+        let Receipt { created, request_id: _ } = receipt;
+        match self {
+            Self::Authorize { group, direction, rules } => {
+                if created.len() != rules.len() {
+                    return Inverse::None(format!(
+                        "AWS answered with {} rule ids for {} rules, so that it is not known which rules are ours",
+                        created.len(),
+                        rules.len()
+                    ));
+                }
+                let rules = created.iter().zip(rules);
+                let rules = rules.map(|(id, spec)| KnownRule { id: id.clone(), spec: spec.clone() }).collect();
+                Inverse::Exact(Self::Revoke { group: group.clone(), direction: *direction, rules })
+            }
+            Self::Revoke { group, direction, rules } => {
+                let rules = rules.iter().map(|KnownRule { id: _, spec }| spec.clone()).collect();
+                Inverse::Compensating(
+                    Self::Authorize { group: group.clone(), direction: *direction, rules },
+                    "the rules come back with new rule ids and without their tags".into(),
+                )
+            }
+            Self::Redescribe { group, direction, rules } => {
+                let rules = rules.iter().map(|(rule, now)| {
+                    let KnownRule { id, spec: RuleSpec { traffic, peer, description } } = rule;
+                    let spec = RuleSpec {
+                        traffic: *traffic,
+                        peer: peer.clone(),
+                        description: (!now.is_empty()).then(|| now.clone()),
+                    };
+                    (KnownRule { id: id.clone(), spec }, description.clone().unwrap_or_default())
+                });
+                Inverse::Exact(Self::Redescribe { group: group.clone(), direction: *direction, rules: rules.collect() })
+            }
+        }
+    }
+
+    fn split(&self) -> Vec<Self> {
+        if self.len() < 2 {
+            return vec![];
+        }
+        match self.clone() {
+            Self::Authorize { group, direction, rules } => rules
+                .into_iter()
+                .map(|rule| Self::Authorize { group: group.clone(), direction, rules: vec![rule] })
+                .collect(),
+            Self::Revoke { group, direction, rules } => rules
+                .into_iter()
+                .map(|rule| Self::Revoke { group: group.clone(), direction, rules: vec![rule] })
+                .collect(),
+            Self::Redescribe { group, direction, rules } => rules
+                .into_iter()
+                .map(|rule| Self::Redescribe { group: group.clone(), direction, rules: vec![rule] })
+                .collect(),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (verb, rules): (_, Vec<String>) = match self {
+            Self::Authorize { group, direction, rules } => {
+                ("authorize", rules.iter().map(|spec| spec_text(group, *direction, spec)).collect())
+            }
+            Self::Revoke { group, direction, rules } => {
+                ("revoke", rules.iter().map(|rule| known_text(group, *direction, rule)).collect())
+            }
+            Self::Redescribe { group, direction, rules } => (
+                "describe",
+                rules
+                    .iter()
+                    .map(|(rule, now)| {
+                        let was = rule.spec.description.as_deref().unwrap_or_default();
+                        format!("{} as {now:?}, was {was:?}", known_text(group, *direction, rule))
+                    })
+                    .collect(),
+            ),
+        };
+        let GroupRef { key, name } = self.group();
+        let direction = self.direction();
+        match rules.as_slice() {
+            [only] => write!(f, "{verb} {direction} {only} on {name} ({})", key.id),
+            many => {
+                write!(f, "{verb} {} {direction} rules on {name} ({}): ", many.len(), key.id)?;
+                f.write_str(&many.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", "))?;
+                match many.len().saturating_sub(LISTED) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
+        }
+    }
+}
+
+fn spec_text(group: &GroupRef, direction: Direction, spec: &RuleSpec) -> String {
+    let RuleSpec { traffic, peer, description: _ } = spec;
+    let preposition = direction.preposition();
+    match peer {
+        ObservedPeer::Group { account: _, id } if *id == group.key.id => format!("{traffic} {preposition} self"),
+        peer => format!("{traffic} {preposition} {peer}"),
+    }
+}
+
+fn known_text(group: &GroupRef, direction: Direction, rule: &KnownRule) -> String {
+    let KnownRule { id, spec } = rule;
+    format!("{} ({id})", spec_text(group, direction, spec))
+}

@@ -1,0 +1,176 @@
+//! From what is declared and what was observed to a plan, over every VPC and group.
+
+use super::diff::{Diff, diff};
+use super::order::{Ordered, Rank, Unit, order};
+use super::resolve::Context;
+use super::{
+    Change, Desired, DesiredGroup, DesiredVpc, Direction, GroupRef, Observed, ObservedGroup, ObservedVpc, Undeclared,
+    UndeclaredGroup,
+};
+use crate::core::{Drift, GroupName, Held, Place, Plan, ResourceId, Seen, Severity, Standing, Step, Unseen, VpcName};
+use std::cmp::Reverse;
+
+/// The plan. See [`super`] for the rules that it follows.
+pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standing: &Standing) -> Plan<Change> {
+    let Desired { vpcs, ranges } = desired;
+    let mut builder = Builder { place, standing, plan: Plan::default(), steps: vec![] };
+    for (name, declared) in vpcs {
+        match observed.vpcs.get(name) {
+            // Not bound, or not asked for: the loop knows and says so.
+            None | Some(Seen::Unknown(Unseen::OutOfScope)) => {}
+            Some(Seen::Unknown(Unseen::Failed { retryable, why })) => {
+                builder.blind(Unseen::Failed { retryable: *retryable, why: format!("{name}: {why}") });
+            }
+            Some(Seen::Absent) => builder.vpc_gone(name),
+            Some(Seen::Present(seen)) => builder.vpc(&Context::new(place, name, declared, seen, ranges)),
+        }
+    }
+    builder.finish()
+}
+
+struct Builder<'a> {
+    place: &'a Place,
+    standing: &'a Standing,
+    plan: Plan<Change>,
+    /// Each with its rank and the index of its unit's first step, to which its edges are relative.
+    steps: Vec<(Rank, usize, Step<Change>)>,
+}
+
+impl Builder<'_> {
+    fn vpc(&mut self, context: &Context<'_>) {
+        let DesiredVpc { groups, undeclared } = context.desired;
+        let ObservedVpc { id, groups: seen, ids: _, undeclared: others } = context.observed;
+        for (name, declared) in groups {
+            let full = format!("{}/{name}", context.name);
+            match seen.get(name) {
+                Some(Seen::Present(group)) => self.group(context, full, declared, group),
+                Some(Seen::Absent) if declared.optional => {}
+                Some(Seen::Absent) => self.group_gone(id.as_str(), name, full),
+                Some(Seen::Unknown(Unseen::OutOfScope)) => {}
+                Some(Seen::Unknown(Unseen::Failed { retryable, why })) => {
+                    self.blind(Unseen::Failed { retryable: *retryable, why: format!("{full}: {why}") });
+                }
+                None => self.blind(Unseen::Failed { retryable: true, why: format!("{full}: it was not looked at") }),
+            }
+        }
+        match undeclared {
+            Undeclared::Ignore => {}
+            Undeclared::Report => {
+                let mut others: Vec<&UndeclaredGroup> = others.iter().collect();
+                others.sort_by(|left, right| (&left.name, &left.id).cmp(&(&right.name, &right.id)));
+                for UndeclaredGroup { id, name } in others {
+                    self.plan.drifts.push(Drift {
+                        resource: self.place.key(id.clone()),
+                        name: format!("{}/{name}", context.name),
+                        severity: Severity::Advice,
+                        summary: "the topology does not declare this group".into(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn group(&mut self, context: &Context<'_>, name: String, declared: &DesiredGroup, observed: &ObservedGroup) {
+        let group = GroupRef { key: self.place.key(observed.id.clone()), name };
+        for direction in Direction::ALL {
+            let Some(mut found) = diff(context, &group, direction, declared, observed) else { continue };
+            let Diff { drifts, held, blind, .. } = &mut found;
+            self.plan.drifts.append(drifts);
+            self.plan.held.append(held);
+            blind.drain(..).for_each(|unseen| self.blind(unseen));
+            let unit = Unit {
+                group: &group,
+                direction,
+                stack: observed.stack.clone(),
+                ranges: context.ranges,
+                refused: self.refused(&observed.id),
+            };
+            let Ordered { steps, held } = order(&unit, found);
+            let first = self.steps.len();
+            self.steps.extend(steps.into_iter().map(|(rank, step)| (rank, first, step)));
+            self.plan.held.extend(held);
+        }
+    }
+
+    /// Whether the last addition to a group was refused.
+    fn refused(&self, id: &ResourceId) -> bool {
+        let repairs = self.standing.repairs.get(id).map(Vec::as_slice).unwrap_or_default();
+        repairs
+            .iter()
+            .filter(|repair| !repair.removed)
+            .max_by_key(|repair| repair.at)
+            .is_some_and(|repair| repair.succeeded == Some(false))
+    }
+
+    fn group_gone(&mut self, vpc: &str, group: &GroupName, name: String) {
+        let resource = self.place.key(vpc);
+        let summary = format!("the group {group} is gone from {vpc}");
+        self.plan.drifts.push(Drift {
+            resource: resource.clone(),
+            name: name.clone(),
+            severity: Severity::Drift,
+            summary: summary.clone(),
+        });
+        self.plan.held.push(Held {
+            resource,
+            name,
+            why: format!("{summary}; a new one would have another id, and nothing would be a member of it"),
+            remedy: format!(
+                "deploy the stack that holds it again (`plumb render` makes its template) and attach it where it was, or declare \
+                 {group} `optional: true`"
+            ),
+        });
+    }
+
+    fn vpc_gone(&mut self, name: &VpcName) {
+        let resource = self.place.key(name.as_str());
+        let summary = format!("the VPC {name} is gone");
+        self.plan.drifts.push(Drift {
+            resource: resource.clone(),
+            name: name.to_string(),
+            severity: Severity::Drift,
+            summary: summary.clone(),
+        });
+        self.plan.held.push(Held {
+            resource,
+            name: name.to_string(),
+            why: format!("{summary}: there is nothing to put rules on"),
+            remedy: "deploy the stack that holds it again, then rebind the topology to the new VPC".into(),
+        });
+    }
+
+    fn blind(&mut self, unseen: Unseen) {
+        if !self.plan.blind.contains(&unseen) {
+            self.plan.blind.push(unseen);
+        }
+    }
+
+    /// Puts the steps of every group in one line, by rank, and makes edges point to places in that line.
+    fn finish(self) -> Plan<Change> {
+        let Self { place: _, standing: _, mut plan, steps } = self;
+        let mut order: Vec<usize> = (0..steps.len()).collect();
+        order.sort_by_key(|index| steps.get(*index).map(|(rank, _, _)| *rank));
+        let mut position = vec![0; steps.len()];
+        for (place, index) in order.iter().enumerate() {
+            if let Some(slot) = position.get_mut(*index) {
+                *slot = place;
+            }
+        }
+        let moved = |first: usize, edges: &[usize]| -> Vec<usize> {
+            let mut edges: Vec<usize> = edges.iter().filter_map(|edge| position.get(first + edge).copied()).collect();
+            edges.sort_unstable();
+            edges
+        };
+        for index in order {
+            if let Some((_, first, step)) = steps.get(index) {
+                plan.push(Step {
+                    after: moved(*first, &step.after),
+                    needs: moved(*first, &step.needs),
+                    ..step.clone()
+                });
+            }
+        }
+        plan.drifts.sort_by_key(|drift| Reverse(drift.severity));
+        plan
+    }
+}
