@@ -92,14 +92,13 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether the last addition to a group was refused.
+    /// Whether the last run that added something to a group was refused any of it.
     fn refused(&self, id: &ResourceId) -> bool {
         let repairs = self.standing.repairs.get(id).map(Vec::as_slice).unwrap_or_default();
-        repairs
-            .iter()
-            .filter(|repair| !repair.removed)
+        let additions = || repairs.iter().filter(|repair| !repair.removed);
+        additions()
             .max_by_key(|repair| repair.at)
-            .is_some_and(|repair| repair.succeeded == Some(false))
+            .is_some_and(|last| additions().any(|repair| repair.run == last.run && repair.succeeded == Some(false)))
     }
 
     fn group_gone(&mut self, vpc: &str, group: &GroupName, name: String) {
