@@ -5,8 +5,11 @@
 //! inputs ([`Standing`]). The same inputs give the same plan, byte for byte.
 
 pub mod core;
+pub mod document;
+pub mod network;
 pub mod security_groups;
 mod topology;
 
 pub use crate::core::*;
-pub use crate::topology::{Mode, Topology, Vpc};
+pub use crate::network::Vpc;
+pub use crate::topology::{Mode, Topology};

@@ -1,8 +1,8 @@
 //! A topology: a document that has been read, checked and resolved to concrete values.
 
-use crate::core::{AccountId, ControlId, Region, TopologyId, VpcName};
+use crate::core::{AccountId, ControlId, Region, ServiceName, TopologyId, VpcName};
+use crate::network::{EndpointService, Environment, State, Vpc};
 use crate::security_groups;
-use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,6 +22,8 @@ pub enum Mode {
 pub struct Topology {
     /// The stable id.
     pub id: TopologyId,
+    /// What the network is for.
+    pub environment: Environment,
     /// What controls do unless they override it.
     pub mode: Mode,
     /// Overrides of `mode`.
@@ -30,22 +32,33 @@ pub struct Topology {
     pub account: Option<AccountId>,
     /// The Region; `None` is the function's own.
     pub region: Option<Region>,
+    /// Whether it is in use.
+    pub state: State,
     /// Its VPCs.
     pub vpcs: BTreeMap<VpcName, Vpc>,
+    /// The endpoint services that it offers.
+    pub privatelink: BTreeMap<ServiceName, EndpointService>,
     /// What the `security-groups` control keeps; `None` when no VPC declares groups.
     pub security_groups: Option<security_groups::Desired>,
 }
 
-/// A declared VPC, as far as binding needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vpc {
-    /// Its IPv4 range, part of the pinned binding.
-    pub cidr: Ipv4Net,
-    /// A VPC id that the document names outright (adopted network).
-    pub id: Option<crate::core::VpcId>,
-}
-
 impl Topology {
+    /// A topology that declares nothing yet, observed only.
+    pub fn new(id: impl Into<TopologyId>) -> Self {
+        Self {
+            id: id.into(),
+            environment: Environment::Production,
+            mode: Mode::Observe,
+            modes: BTreeMap::new(),
+            account: None,
+            region: None,
+            state: State::Active,
+            vpcs: BTreeMap::new(),
+            privatelink: BTreeMap::new(),
+            security_groups: None,
+        }
+    }
+
     /// The mode of one control.
     pub fn mode(&self, control: ControlId) -> Mode {
         self.modes.get(&control).copied().unwrap_or(self.mode)

@@ -77,6 +77,22 @@ name!(
     GroupName
 );
 name!(
+    /// A tier's key under `tiers:` in a topology document.
+    TierName
+);
+name!(
+    /// The letter of an Availability Zone, such as `a`.
+    ZoneLetter
+);
+name!(
+    /// An endpoint's key under `endpoints:` in a topology document, such as `ecr.api`.
+    EndpointName
+);
+name!(
+    /// An endpoint service's key under `privatelink:` in a topology document.
+    ServiceName
+);
+name!(
     /// The ARN of a CloudFormation stack.
     StackId
 );

@@ -7,7 +7,10 @@ mod seen;
 mod standing;
 
 pub use control::{Action, Control, ControlId, Effect, Inverse, Receipt, Scope};
-pub use keys::{AccountId, GroupName, Place, Region, ResourceId, ResourceKey, StackId, TopologyId, VpcId, VpcName};
+pub use keys::{
+    AccountId, EndpointName, GroupName, Place, Region, ResourceId, ResourceKey, ServiceName, StackId, TierName,
+    TopologyId, VpcId, VpcName, ZoneLetter,
+};
 pub use plan::{Drift, Held, Plan, Severity, Step, Wait};
 pub use seen::{Seen, Unseen};
 pub use standing::{Directive, Repair, Standing, Subject, Verb};

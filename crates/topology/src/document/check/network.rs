@@ -1,0 +1,389 @@
+//! A VPC: its ranges, zones, tiers and NAT gateways.
+
+use super::groups::Groups;
+use super::{Around, Check, cidr, endpoints, flow_logs, groups, names, units};
+use crate::core::{TierName, ZoneLetter};
+use crate::document::decode::nearest;
+use crate::document::model::{self, Zone};
+use crate::document::problem::{Draft, Span};
+use crate::document::wrap::{At, Entry, Field};
+use crate::network::{Dns, Environment, Nat, PublicIps, Route, Subnet, Tier, Vpc};
+use crate::security_groups::DesiredVpc;
+use ipnet::Ipv4Net;
+use std::collections::BTreeMap;
+
+/// Sizes that AWS allows, for VPCs and subnets alike
+/// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html>).
+const LARGEST: u8 = 16;
+const SMALLEST: u8 = 28;
+
+/// Checks and resolves a VPC and its groups.
+pub(super) fn vpc(
+    check: Check<'_>,
+    around: &Around<'_>,
+    name: &str,
+    written: &model::Vpc,
+    whole: Span,
+) -> (Option<Vpc>, Option<DesiredVpc>) {
+    if let Some((id, span)) = written.id.read_at() {
+        units::id(check, id, span, "vpc-", "a VPC");
+    }
+    let range = match &written.cidr {
+        None => {
+            check.missing(whole, "cidr", "10.0.0.0/16");
+            None
+        }
+        Some(at) => at.get().and_then(|(text, span)| {
+            let net = cidr::written(check, text.text(), span)?;
+            size(check, "VPC", net, span);
+            Some((net, span))
+        }),
+    };
+    let zones = match &written.availability_zones {
+        None => {
+            check.missing(whole, "availability_zones", "[a, b]");
+            None
+        }
+        Some(at) => at.get().and_then(|(list, span)| zones(check, list, span)),
+    };
+    let tiers = tiers(check, written, range, zones.as_deref());
+    let dns = written.dns.read().map_or(Dns::default(), |dns| {
+        let model::Dns { support, hostnames } = dns;
+        Dns { support: support.read().copied(), hostnames: hostnames.read().copied() }
+    });
+    let internet_gateway = written.internet_gateway.read().copied();
+    gateway(check, written, &tiers);
+    let nat = nat(check, around.environment, written, &tiers, zones.as_deref());
+    let known = Groups::of(name, around, written);
+    let (mut desired, group_descriptions) = groups::groups(check, &known, written);
+    let endpoints = endpoints::endpoints(check, around, &known, written, &tiers);
+    if let Some((range, _)) = range
+        && endpoints::need_group(written)
+    {
+        endpoints::add_group(desired.get_or_insert_default(), range);
+    }
+    let flow_logs = flow_logs::flow_logs(check, around.id, name, written);
+    let vpc = range.map(|(cidr, _)| Vpc {
+        cidr,
+        id: written.id.read().map(|id| id.as_str().into()),
+        availability_zones: zones.unwrap_or_default(),
+        dns,
+        internet_gateway,
+        tiers,
+        nat,
+        flow_logs,
+        endpoints,
+        group_descriptions,
+    });
+    (vpc, desired)
+}
+
+fn size(check: Check<'_>, what: &str, net: Ipv4Net, span: Span) {
+    let length = net.prefix_len();
+    if length < LARGEST || length > SMALLEST {
+        let nearest = length.clamp(LARGEST, SMALLEST);
+        check.wrong(
+            span,
+            "cidr-size",
+            format!("a {what} cannot be a /{length}: AWS allows /{LARGEST} to /{SMALLEST}"),
+            format!("write `{}/{nearest}`, or another range of an allowed size", net.addr()),
+        );
+    }
+}
+
+fn zones(check: Check<'_>, list: &[At<Zone>], whole: Span) -> Option<Vec<ZoneLetter>> {
+    if list.is_empty() {
+        check.wrong(whole, "no-zone", "no Availability Zone is named", "write their letters: `[a, b]`");
+    }
+    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    let mut zones = vec![];
+    for (zone, span) in list.iter().filter_map(At::get) {
+        let text = zone.text();
+        if text.len() != 1 || !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+            let last = text.chars().last().filter(char::is_ascii_lowercase).filter(|_| text.contains('-'));
+            let help = last
+                .map_or("write one letter, such as `a`".to_owned(), |last| format!("write the letter only: `{last}`"));
+            check.wrong(span, "zone", format!("`{text}` is not the letter of an Availability Zone"), help);
+        }
+        if let Some(first) = seen.insert(text, span) {
+            check.push(
+                Draft::new(span, "zone-twice", format!("Availability Zone `{text}` is named twice"))
+                    .related(first, "first here")
+                    .help("name each zone once; subnets of a tier stand in different zones"),
+            );
+        }
+        zones.push(ZoneLetter::from(text));
+    }
+    (zones.len() == list.len()).then_some(zones)
+}
+
+fn tiers(
+    check: Check<'_>,
+    written: &model::Vpc,
+    vpc: Option<(Ipv4Net, Span)>,
+    vpc_zones: Option<&[ZoneLetter]>,
+) -> BTreeMap<TierName, Tier> {
+    let entries = written.tiers.read().map(|named| named.0.as_slice()).unwrap_or_default();
+    names::distinct(check, "tier", entries);
+    let mut tiers = BTreeMap::new();
+    let mut ranges: Vec<(Ipv4Net, Span)> = vec![];
+    for Entry { name, name_span, value } in entries {
+        names::plain(check, "tier name", name, *name_span);
+        let Some(model::Tier { route, subnets, availability_zones, public_ips }) = &value.value else { continue };
+        if route.is_none() {
+            check.missing(*name_span, "route", "internet");
+        }
+        let own = availability_zones.read_at().and_then(|(list, span)| zones(check, list, span));
+        if let (Some((list, _)), Some(vpc_zones)) = (availability_zones.read_at(), vpc_zones) {
+            for (zone, span) in list.iter().filter_map(At::get) {
+                if !vpc_zones.iter().any(|known| known.as_str() == zone.text()) {
+                    check.wrong(
+                        span,
+                        "zone-outside-vpc",
+                        format!("Availability Zone `{}` is not one of the VPC's", zone.text()),
+                        "add it to the VPC's `availability_zones`, or leave it out here",
+                    );
+                }
+            }
+        }
+        let zones = if availability_zones.is_some() { own } else { vpc_zones.map(<[_]>::to_vec) };
+        let list = match subnets {
+            None => {
+                check.missing(*name_span, "subnets", "[10.0.0.0/20, 10.0.16.0/20]");
+                continue;
+            }
+            Some(at) => at,
+        };
+        let Some((list, span)) = list.get() else { continue };
+        if let Some(zones) = &zones
+            && zones.len() != list.len()
+        {
+            let letters: Vec<&str> = zones.iter().map(ZoneLetter::as_str).collect();
+            check.wrong(
+                span,
+                "subnet-count",
+                format!(
+                    "tier `{name}` has {} for {}",
+                    counted(list.len(), "subnet"),
+                    counted(zones.len(), "Availability Zone")
+                ),
+                format!("write one range for each of {}, in this order", letters.join(", ")),
+            );
+        }
+        let mut resolved = vec![];
+        for (at, zone) in list.iter().zip(zones.into_iter().flatten().map(Some).chain(std::iter::repeat(None))) {
+            let Some((text, span)) = at.get() else { continue };
+            let Some(net) = cidr::written(check, text.text(), span) else { continue };
+            subnet(check, net, span, vpc, &ranges);
+            ranges.push((net, span));
+            if let Some(zone) = zone {
+                resolved.push(Subnet { cidr: net, zone });
+            }
+        }
+        let tier = Tier {
+            route: match route.read() {
+                Some(model::Route::Internet) => Route::Internet,
+                Some(model::Route::Nat) => Route::Nat,
+                Some(model::Route::Isolated) | None => Route::Isolated,
+            },
+            subnets: resolved,
+            public_ips: public_ips.read().map(|ips| match ips {
+                model::PublicIps::Never => PublicIps::Never,
+                model::PublicIps::OnRequest => PublicIps::OnRequest,
+                model::PublicIps::OnLaunch => PublicIps::OnLaunch,
+            }),
+        };
+        if let (Some(PublicIps::OnLaunch), Some((route, span))) = (tier.public_ips, route.read_at())
+            && *route != model::Route::Internet
+        {
+            check.push(
+                Draft::new(
+                    public_ips.place().unwrap_or(span),
+                    "public-ips",
+                    "public addresses where no route leads to the internet",
+                )
+                .related(span, "the tier's default route")
+                .help("write `public_ips: never`, or `route: internet`"),
+            );
+        }
+        tiers.insert(TierName::from(name.as_str()), tier);
+    }
+    tiers
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn subnet(check: Check<'_>, net: Ipv4Net, span: Span, vpc: Option<(Ipv4Net, Span)>, earlier: &[(Ipv4Net, Span)]) {
+    size(check, "subnet", net, span);
+    if let Some((range, place)) = vpc
+        && !range.contains(&net)
+    {
+        check.push(
+            Draft::new(span, "cidr-outside-vpc", format!("subnet `{net}` is outside the VPC's range `{range}`"))
+                .label("outside")
+                .related(place, "the VPC's range")
+                .help(format!("write a range between {} and {}", range.network(), range.broadcast())),
+        );
+    }
+    // One overlap is told a subnet: with the first range that it meets.
+    if let Some((other, place)) = earlier.iter().find(|(other, _)| other.contains(&net) || net.contains(other)) {
+        let title = if *other == net {
+            format!("subnet `{net}` is written twice")
+        } else {
+            format!("subnet `{net}` overlaps `{other}`")
+        };
+        check.push(
+            Draft::new(span, "subnets-overlap", title)
+                .label(format!("{} to {}", net.network(), net.broadcast()))
+                .related(*place, format!("{} to {}", other.network(), other.broadcast()))
+                .help("write a range that no other subnet uses"),
+        );
+    }
+}
+
+/// A tier that routes to the internet gateway needs one.
+fn gateway(check: Check<'_>, written: &model::Vpc, tiers: &BTreeMap<TierName, Tier>) {
+    if written.internet_gateway.read() == Some(&true) {
+        return;
+    }
+    for Entry { name, value, .. } in written.tiers.read().map(|named| named.0.as_slice()).unwrap_or_default() {
+        let internet = tiers.get(name.as_str()).is_some_and(|tier| tier.route == Route::Internet);
+        let place = value.value.as_ref().and_then(|tier| tier.route.place());
+        if let (true, Some(span)) = (internet, place) {
+            let draft = Draft::new(
+                span,
+                "no-internet-gateway",
+                format!("tier `{name}` routes to an internet gateway that the VPC does not have"),
+            );
+            let draft = written.internet_gateway.place().map_or(draft.clone(), |place| draft.related(place, "here"));
+            check.push(draft.help("write `internet_gateway: true` in the VPC, or another `route` here"));
+        }
+    }
+}
+
+fn nat(
+    check: Check<'_>,
+    environment: Environment,
+    written: &model::Vpc,
+    tiers: &BTreeMap<TierName, Tier>,
+    zones: Option<&[ZoneLetter]>,
+) -> Option<Nat> {
+    let (nat, whole) = written.nat.read_at()?;
+    let model::Nat { mode, tier } = nat;
+    let Some(at) = mode else {
+        check.missing(whole, "mode", "auto");
+        return None;
+    };
+    let (mode, span) = at.get()?;
+    let routed: Vec<&TierName> =
+        tiers.iter().filter(|(_, tier)| tier.route == Route::Nat).map(|(name, _)| name).collect();
+    if *mode == model::NatMode::None {
+        if let Some(name) = routed.first() {
+            check.wrong(
+                span,
+                "nat-none",
+                format!("tier `{name}` routes through NAT, but there is none"),
+                "write `mode: auto`, or `route: isolated` in that tier",
+            );
+        }
+        return Some(Nat::None);
+    }
+    if routed.is_empty() {
+        if *mode != model::NatMode::Auto {
+            check.wrong(
+                span,
+                "nat-unused",
+                "no tier routes through these NAT gateways",
+                "write `mode: none`, or `route: nat` in the tiers that shall use them",
+            );
+        }
+        return Some(Nat::None);
+    }
+    let declared = |name: &str| written.tiers.read().and_then(|named| named.0.iter().find(|entry| entry.name == name));
+    if written.internet_gateway.read() != Some(&true) {
+        check.wrong(
+            span,
+            "nat-without-internet-gateway",
+            "NAT gateways need an internet gateway to reach the internet",
+            "write `internet_gateway: true` in the VPC",
+        );
+    }
+    if *mode == model::NatMode::Regional {
+        return Some(Nat::Regional);
+    }
+    let public: Vec<&TierName> =
+        tiers.iter().filter(|(_, tier)| tier.route == Route::Internet).map(|(name, _)| name).collect();
+    let home = match (tier.read_at(), public.as_slice()) {
+        (Some((name, span)), _) => {
+            if !public.iter().any(|tier| tier.as_str() == name) {
+                let help = match nearest(name, public.iter().map(|tier| tier.as_str())) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "name a tier with `route: internet`".to_owned(),
+                };
+                let title = match declared(name) {
+                    Some(_) => {
+                        format!("tier `{name}` cannot hold NAT gateways: it does not route to the internet gateway")
+                    }
+                    None => format!("no tier is called `{name}`"),
+                };
+                check.wrong(span, "nat-tier", title, help);
+                return None;
+            }
+            TierName::from(name.as_str())
+        }
+        (None, [only]) => (*only).clone(),
+        (None, []) => {
+            check.wrong(
+                span,
+                "nat-without-public-tier",
+                "NAT gateways stand in a tier with `route: internet`, and there is none",
+                "add such a tier with a subnet in each Availability Zone, or write `mode: regional`",
+            );
+            return None;
+        }
+        (None, [first, ..]) => {
+            check.wrong(
+                whole,
+                "nat-tier",
+                "several tiers route to the internet; the NAT gateways need one of them",
+                format!("write `tier: {first}`, or another of them"),
+            );
+            return None;
+        }
+    };
+    let home_zones: Vec<ZoneLetter> = tiers
+        .get(&home)
+        .map(|tier| tier.subnets.iter().map(|subnet| subnet.zone.clone()).collect())
+        .unwrap_or_default();
+    let single = match mode {
+        model::NatMode::Single => true,
+        model::NatMode::Auto => environment != Environment::Production,
+        model::NatMode::PerAz | model::NatMode::Regional | model::NatMode::None => false,
+    };
+    if single {
+        return Some(Nat::Zonal { tier: home, zones: home_zones.into_iter().take(1).collect() });
+    }
+    // Where a gateway is needed: the zones of the tiers that route through it.
+    let needed: Vec<&ZoneLetter> = zones?
+        .iter()
+        .filter(|zone| {
+            routed.iter().any(|name| {
+                tiers.get(*name).is_some_and(|tier| tier.subnets.iter().any(|subnet| subnet.zone == **zone))
+            })
+        })
+        .collect();
+    for zone in needed.iter().filter(|zone| !home_zones.contains(zone)) {
+        check.push(
+            Draft::new(
+                span,
+                "nat-zone-without-public-subnet",
+                format!("no public subnet for a NAT gateway in Availability Zone `{zone}`"),
+            )
+            .related(declared(home.as_str()).map_or(span, |entry| entry.name_span), "this tier holds the gateways")
+            .help(format!("give tier `{home}` a subnet in zone `{zone}`, or write `mode: single`")),
+        );
+    }
+    Some(Nat::Zonal { tier: home, zones: needed.into_iter().cloned().collect() })
+}

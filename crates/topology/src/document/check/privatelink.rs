@@ -1,0 +1,159 @@
+//! Endpoint services.
+
+use super::{Around, Check, names, units};
+use crate::core::ServiceName;
+use crate::document::decode::nearest;
+use crate::document::model;
+use crate::document::problem::{Draft, Span};
+use crate::document::wrap::{At, Entry, Field};
+use crate::network::{Accept, Consumer, EndpointService, Otherwise};
+use std::collections::BTreeMap;
+
+/// Checks and resolves the endpoint services of a topology.
+pub(super) fn services(
+    check: Check<'_>,
+    entries: &[Entry<model::EndpointService>],
+    around: &Around<'_>,
+) -> BTreeMap<ServiceName, EndpointService> {
+    entries.iter().filter_map(|entry| Some((entry.name.as_str().into(), service(check, entry, around)?))).collect()
+}
+
+fn service(check: Check<'_>, entry: &Entry<model::EndpointService>, around: &Around<'_>) -> Option<EndpointService> {
+    let Entry { name, name_span, value } = entry;
+    names::plain(check, "endpoint service's name", name, *name_span);
+    let model::EndpointService { vpc, load_balancer, private_dns_name, accept, otherwise, withdraw, principals } =
+        value.value.as_ref()?;
+    if vpc.is_none() {
+        check.missing(*name_span, "vpc", around.groups.keys().next().unwrap_or(&"main"));
+    }
+    if load_balancer.is_none() {
+        check.missing(*name_span, "load_balancer", name);
+    }
+    if let Some((vpc, span)) = vpc.read_at()
+        && !around.groups.contains_key(vpc.as_str())
+    {
+        let help = match nearest(vpc, around.groups.keys().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "name a VPC under `vpcs` of this document".to_owned(),
+        };
+        check.wrong(span, "unknown-vpc", format!("no VPC is called `{vpc}`"), help);
+    }
+    if let Some((name, span)) = load_balancer.read_at() {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if name.is_empty()
+            || name.len() > 32
+            || !name.chars().all(allowed)
+            || name.starts_with('-')
+            || name.ends_with('-')
+        {
+            let help = match name.split("loadbalancer/net/").nth(1).and_then(|rest| rest.split('/').next()) {
+                Some(short) => format!("write its name, without the ARN: `{short}`"),
+                None => "use letters, digits and `-`, at most 32 characters".to_owned(),
+            };
+            check.wrong(span, "load-balancer", format!("`{name}` cannot be a load balancer's name"), help);
+        }
+    }
+    if let Some((name, span)) = private_dns_name.read_at() {
+        let label = |label: &str| {
+            !label.is_empty() && label.len() <= 63 && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        };
+        if !name.contains('.') || !name.strip_prefix("*.").unwrap_or(name).split('.').all(label) {
+            check.wrong(
+                span,
+                "dns-name",
+                format!("`{name}` is not a DNS name"),
+                "write a name such as `products.example.com`",
+            );
+        }
+    }
+    let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+    let mut accepted = vec![];
+    for (one, span) in accept.read().map(Vec::as_slice).unwrap_or_default().iter().filter_map(At::get) {
+        let Some(resolved) = consumer(check, one, span) else { continue };
+        let who = match &resolved.who {
+            Consumer::Account(account) => account.to_string(),
+            Consumer::Endpoint(endpoint) => endpoint.to_string(),
+        };
+        if let Some(first) = seen.insert(who.clone(), span) {
+            let draft = Draft::new(span, "accept-twice", format!("`{who}` is accepted twice"));
+            check.push(draft.related(first, "first here").help("write one entry for it"));
+        }
+        accepted.push(resolved);
+    }
+    let decided = |at: &Option<At<model::Otherwise>>| match at.read() {
+        Some(model::Otherwise::Reject) => Otherwise::Reject,
+        Some(model::Otherwise::Hold) | None => Otherwise::Hold,
+    };
+    let principals = principals
+        .read()
+        .map(|list| list.iter().filter_map(At::get).filter_map(|(text, span)| principal(check, text, span)).collect());
+    Some(EndpointService {
+        vpc: vpc.read()?.as_str().into(),
+        load_balancer: load_balancer.read()?.clone(),
+        private_dns_name: private_dns_name.read().cloned(),
+        accept: accepted,
+        otherwise: decided(otherwise),
+        withdraw: decided(withdraw),
+        principals,
+    })
+}
+
+fn consumer(check: Check<'_>, accept: &model::Accept, span: Span) -> Option<Accept> {
+    let model::Accept { account, endpoint, at_most, until } = accept;
+    let until = until.read_at().and_then(|(text, span)| units::timestamp(check, text, span));
+    let at_most = at_most.read_at().and_then(|(count, span)| match u32::try_from(*count) {
+        Ok(count) if count > 0 => Some(count),
+        _ => {
+            check.wrong(
+                span,
+                "at-most",
+                format!("`{count}` connections cannot be let in"),
+                "write a number from 1, or remove the entry",
+            );
+            None
+        }
+    });
+    let who = match (account, endpoint) {
+        (Some(at), None) => {
+            at.get().and_then(|(text, span)| units::account(check, text.text(), span)).map(Consumer::Account)
+        }
+        (None, Some(at)) => at
+            .get()
+            .and_then(|(text, span)| units::id(check, text, span, "vpce-", "a VPC endpoint"))
+            .map(Consumer::Endpoint),
+        (Some(_), Some(_)) => {
+            check.wrong(span, "accept", "this entry names an account and an endpoint", "write one entry for each");
+            None
+        }
+        (None, None) => {
+            check.wrong(
+                span,
+                "accept",
+                "this entry names nobody",
+                "write `account: \"222233334444\"`, or `endpoint: vpce-…`",
+            );
+            None
+        }
+    };
+    Some(Accept { who: who?, at_most, until })
+}
+
+/// An account stands for its root, which lets the account decide for itself.
+fn principal(check: Check<'_>, text: &str, span: Span) -> Option<String> {
+    if units::is_account(text) {
+        return Some(format!("arn:aws:iam::{text}:root"));
+    }
+    let arn: Vec<&str> = text.splitn(6, ':').collect();
+    if let ["arn", partition, "iam", "", account, rest] = arn.as_slice() {
+        let known = rest == &"root" || rest.starts_with("user/") || rest.starts_with("role/");
+        if partition.starts_with("aws") && units::is_account(account) && known {
+            return Some(text.to_owned());
+        }
+    }
+    let help = match text {
+        "*" => "everyone could then ask; name the accounts that may",
+        _ => "write an account id in quotes, or the ARN of an account's root, a user or a role",
+    };
+    check.wrong(span, "principal", format!("`{text}` cannot be a principal"), help);
+    None
+}

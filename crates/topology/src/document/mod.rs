@@ -1,0 +1,168 @@
+//! The topology document: YAML text into a checked [`Topology`], or everything that is wrong with it and where.
+//!
+//! Three passes. [`tree`] reads YAML, within budgets, into nodes that know their place. [`decode`] reads those into the
+//! types of [`model`], and goes on past whatever is wrong. [`check`] parses, resolves and cross-checks the values. Every
+//! pass adds to one list of problems; only a document without any becomes a topology.
+
+mod check;
+mod decode;
+mod model;
+mod problem;
+mod schema;
+mod snippet;
+mod tree;
+mod wrap;
+
+pub use problem::{Position, Problem, Problems, Related};
+pub use schema::schema;
+
+use crate::core::{TopologyId, VpcId};
+use crate::topology::Topology;
+use check::Check;
+use decode::{Collector, De};
+use problem::{Draft, Span};
+use serde::Deserialize;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use wrap::{At, Field};
+
+/// Reads one document. `file` is only a name, for the diagnostics.
+///
+/// # Errors
+/// Everything that is wrong with the document.
+pub fn read(file: &str, text: &str) -> Result<Topology, Problems> {
+    let Reading { topology, drafts, .. } = Reading::of(text);
+    match topology {
+        Some(topology) if drafts.is_empty() => Ok(topology),
+        _ => Err(Problems::new(file, text, drafts)),
+    }
+}
+
+/// All documents of a folder: those that hold, and those that are refused.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    /// The topologies, by file name.
+    pub topologies: Vec<Topology>,
+    /// The documents that are refused, by file name. None of them disturbs another, unless they claim the same thing.
+    pub refused: Vec<Refused>,
+}
+
+/// A document that is refused.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// The file as it was named.
+    pub file: String,
+    /// The id, where that much could be read: the topology was not removed, only broken.
+    pub id: Option<TopologyId>,
+    /// What is wrong with it.
+    pub problems: Problems,
+}
+
+/// Reads many documents. Two that have the same id, or that name the same VPC, are both refused: which of them is meant
+/// cannot be known, and acting on the wrong one would undo the other.
+pub fn read_all(files: impl IntoIterator<Item = (String, String)>) -> Catalog {
+    let mut files: Vec<(String, String)> = files.into_iter().collect();
+    files.sort();
+    let readings: Vec<Reading> = files.iter().map(|(_, text)| Reading::of(text)).collect();
+    let mut problems: Vec<Option<Problems>> = files
+        .iter()
+        .zip(&readings)
+        .map(|((file, text), reading)| {
+            let whole = reading.topology.is_some() && reading.drafts.is_empty();
+            (!whole).then(|| Problems::new(file, text, reading.drafts.clone()))
+        })
+        .collect();
+
+    let mut claims: BTreeMap<Claim, Vec<(usize, Span)>> = BTreeMap::new();
+    for (index, reading) in readings.iter().enumerate() {
+        for (claim, span) in &reading.claims {
+            claims.entry(claim.clone()).or_default().push((index, *span));
+        }
+    }
+    for (claim, claimants) in claims {
+        for (index, span) in &claimants {
+            let Some((other, place)) = claimants.iter().find(|(other, _)| other != index) else { continue };
+            let ((file, text), (other_file, other_text)) = (&files[*index], &files[*other]);
+            let (code, title, help) = match &claim {
+                Claim::Id(id) => (
+                    "id-twice",
+                    format!("two documents have the id `{id}`"),
+                    "give one of them another id, or remove it; until then neither is enforced",
+                ),
+                Claim::Vpc(id) => (
+                    "vpc-twice",
+                    format!("two documents name the VPC `{id}`"),
+                    "one network has one topology; until then neither is enforced",
+                ),
+            };
+            let mut conflict = Problems::new(file, text, vec![Draft::new(*span, code, title).help(help)]);
+            conflict.relate(other_file, other_text, *place, "the other one");
+            match &mut problems[*index] {
+                Some(problems) => problems.append(conflict),
+                none => *none = Some(conflict),
+            }
+        }
+    }
+
+    let mut catalog = Catalog::default();
+    for (((file, _), reading), problems) in files.into_iter().zip(readings).zip(problems) {
+        match (problems, reading.topology) {
+            (None, Some(topology)) => catalog.topologies.push(topology),
+            (Some(problems), _) => catalog.refused.push(Refused { file, id: reading.id, problems }),
+            // A reading without a topology always has problems.
+            (None, None) => {}
+        }
+    }
+    catalog
+}
+
+/// What no two documents may claim.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Claim {
+    Id(TopologyId),
+    Vpc(VpcId),
+}
+
+/// All that was found out about one document.
+struct Reading {
+    topology: Option<Topology>,
+    id: Option<TopologyId>,
+    claims: Vec<(Claim, Span)>,
+    drafts: Vec<Draft>,
+}
+
+impl Reading {
+    fn of(text: &str) -> Self {
+        let mut drafts = vec![];
+        let tree = tree::parse(text, &mut drafts);
+        let collector = Collector { source: text, drafts: RefCell::new(drafts) };
+        let document = tree.as_ref().and_then(|node| {
+            let de = De { node, collector: &collector };
+            match At::<model::Document>::deserialize(de) {
+                Ok(document) => Some(document),
+                Err(fault) => {
+                    collector.push(fault.into_draft(node.span));
+                    None
+                }
+            }
+        });
+        let mut reading = Self { topology: None, id: None, claims: vec![], drafts: vec![] };
+        if let Some((document, whole)) = document.as_ref().and_then(At::get) {
+            reading.topology = check::topology(Check::new(&collector), document, whole.first_line(text));
+            if let Some((id, span)) = document.id.read_at() {
+                reading.id = Some(id.as_str().into());
+                reading.claims.push((Claim::Id(id.as_str().into()), span));
+            }
+            for entry in document.vpcs.read().map(|named| named.0.as_slice()).unwrap_or_default() {
+                if let Some((id, span)) = entry.value.value.as_ref().and_then(|vpc| vpc.id.read_at()) {
+                    reading.claims.push((Claim::Vpc(id.as_str().into()), span));
+                }
+            }
+        }
+        reading.drafts = collector.drafts.into_inner();
+        if reading.topology.is_none() && reading.drafts.is_empty() {
+            reading.drafts.push(Draft::new(Span::at(0), "unreadable", "this document could not be read"));
+        }
+        reading
+    }
+}

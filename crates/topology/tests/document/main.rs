@@ -1,0 +1,14 @@
+//! The topology document through its public interface: what it resolves to, and every diagnostic as a person reads it.
+
+mod shape;
+
+use topology::Topology;
+use topology::document::read;
+
+/// The topology of a document that must hold.
+fn right(text: &str) -> Topology {
+    match read("topology.yaml", text) {
+        Ok(topology) => topology,
+        Err(problems) => panic!("refused:\n{problems}"),
+    }
+}
