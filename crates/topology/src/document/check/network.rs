@@ -80,7 +80,7 @@ pub(super) fn vpc(
 
 fn size(check: Check<'_>, what: &str, net: Ipv4Net, span: Span) {
     let length = net.prefix_len();
-    if length < LARGEST || length > SMALLEST {
+    if !(LARGEST..=SMALLEST).contains(&length) {
         let nearest = length.clamp(LARGEST, SMALLEST);
         check.wrong(
             span,
