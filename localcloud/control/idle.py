@@ -1,0 +1,79 @@
+"""Whether anything is still going to happen without a new call from outside."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from .. import cloudtrail
+from ..lambdas import environments
+from ..lambdas.activity import activity
+from ..lambdas.event_source import sqs_mappings
+from . import journal
+
+
+def breakdown(ignore_delayed: bool = False, ignore_retries: bool = False) -> dict[str, Any]:
+    """What is under way. `idle` is true when nothing is.
+
+    A queue counts if a function consumes it. Its messages are *visible* (about to be processed), *processing*,
+    *delayed* (sent with a delay, with the times they are due) or *retrying* (received, failed, and hidden until their
+    visibility time-out ends). `ignore_delayed` and `ignore_retries` call idle what only waits for such a time.
+    """
+    from ministack.services import lambda_svc
+
+    queues = [_queue(arn) for arn in sorted({mapping["EventSourceArn"] for _, _, mapping in _enabled_mappings()})]
+    with activity.lock:
+        batches = sum(activity.batches.values())
+        running = sum(1 for due in activity.asynchronous.values() if not due)
+        waiting = sorted(due for due in activity.asynchronous.values() if due)
+    executions = lambda_svc.executions_in_flight()[0]
+    report: dict[str, Any] = {
+        "cloudtrail": cloudtrail.in_flight(),
+        "cloudtrail_held": cloudtrail.held(),
+        "requests": journal.active(),
+        "invocations": executions,
+        "batches": batches,
+        "asynchronous": {"running": running, "waiting": waiting},
+        "queues": [queue for queue in queues if queue],
+        "environments": environments(),
+        "time": time.time(),
+    }
+    busy = report["cloudtrail"] or report["requests"] or executions or batches or running
+    busy = busy or any(queue["visible"] or queue["processing"] for queue in report["queues"])
+    if not ignore_retries:
+        busy = busy or waiting or any(queue["retrying"] for queue in report["queues"])
+    if not ignore_delayed:
+        busy = busy or any(queue["delayed"] for queue in report["queues"])
+    return {"idle": not busy, **report}
+
+
+def _enabled_mappings() -> list[tuple[str, str, dict[str, Any]]]:
+    return [found for found in sqs_mappings() if found[2].get("Enabled", True)]
+
+
+def _queue(arn: str) -> dict[str, Any] | None:
+    from ministack.services import sqs
+
+    queue = sqs._queue_by_arn(arn)
+    if queue is None:
+        return None
+    now = time.time()
+    visible, processing = 0, 0
+    delayed: list[float] = []
+    retrying: list[float] = []
+    for message in list(queue["messages"]):
+        if message["id"] in activity.held_messages:
+            processing += 1
+        elif message["visible_at"] <= now:
+            visible += 1
+        elif message["receive_count"] == 0:
+            delayed.append(message["visible_at"])
+        else:
+            retrying.append(message["visible_at"])
+    return {
+        "queue": arn.rsplit(":", 1)[-1],
+        "visible": visible,
+        "processing": processing,
+        "delayed": sorted(delayed),
+        "retrying": sorted(retrying),
+    }

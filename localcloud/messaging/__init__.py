@@ -1,0 +1,14 @@
+"""EventBridge, SQS, SNS and AWS Config: delivery as AWS does it, each file with its sources."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from . import config_evaluations, event_bus, sqs_messages
+
+
+def install(app: ModuleType) -> None:
+    """Put this package's parts into the emulator."""
+    sqs_messages.install(app)
+    event_bus.install(app)
+    config_evaluations.install(app)
