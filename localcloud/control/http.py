@@ -61,10 +61,8 @@ async def _until_idle(seconds: float, ignore_delayed: bool, ignore_retries: bool
     while True:
         report = idle.breakdown(ignore_delayed, ignore_retries)
         quiet = quiet + 1 if report["idle"] else 0
-        if quiet >= _QUIET_CHECKS:
+        if quiet >= _QUIET_CHECKS or time.monotonic() >= end:
             return report
-        if time.monotonic() >= end:
-            return {**report, "idle": False}
         await asyncio.sleep(_PAUSE)
 
 
@@ -148,7 +146,8 @@ async def _post_restore(app: ModuleType, query: Query, body: Body) -> Any:
 async def _post_due(app: ModuleType, query: Query, body: Body) -> Any:
     """Make what waits due now: `{"queue": name or ARN, "in_flight": true}`, both optional."""
     queue, in_flight = body.get("queue"), bool(body.get("in_flight", False))
-    if queue is not None and queue not in {part for arn, _ in sqs_messages.queues() for part in (arn, arn.rsplit(":", 1)[-1])}:
+    known = {name for arn, _ in sqs_messages.queues() for name in (arn, arn.rsplit(":", 1)[-1])}
+    if queue is not None and queue not in known:
         raise Refused(404, f"no queue {queue!r}")
     messages = sqs_messages.make_due(queue, in_flight, set(activity.held_messages))
     attempts = activity.make_due() if queue is None else 0

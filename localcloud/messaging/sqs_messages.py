@@ -20,6 +20,8 @@ from typing import Any
 
 from .. import hooks
 
+LONGEST_DELAY = 900
+
 
 def put(queue_arn: str, body: str, attributes: dict[str, Any] | None = None, system: dict[str, str] | None = None) -> bool:
     """Send a message as an AWS service does; false if there is no such queue."""
@@ -82,6 +84,23 @@ def _delete_message(data: dict[str, Any], queue_url: str) -> dict[str, Any]:
         if not _remove(queue, lambda message: message.get("receipt_handle") == handle):
             raise sqs._Err("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
     return {}
+
+
+def _checked_delay(original: Callable[[dict[str, Any], str], dict[str, Any]]) -> Any:
+    """SendMessage: DelaySeconds from 0 to 900 (Amazon SQS API Reference)."""
+
+    def send_message(data: dict[str, Any], queue_url: str) -> dict[str, Any]:
+        from ministack.services import sqs
+
+        delay = data.get("DelaySeconds")
+        if delay is not None and not 0 <= int(delay) <= LONGEST_DELAY:
+            raise sqs._Err(
+                "InvalidParameterValue",
+                f"Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.",
+            )
+        return original(data, queue_url)
+
+    return send_message
 
 
 def _delete_batch(data: dict[str, Any], queue_url: str) -> dict[str, Any]:
@@ -168,8 +187,11 @@ def install(app: ModuleType) -> None:
     hooks.replace(sqs, "_expire_retained", _expire)
     hooks.replace(sqs, "_dlq_sweep", _redrive)
     hooks.replace(sqs, "_act_delete_message", _delete_message)
+    send_message = _checked_delay(sqs._act_send_message)
+    hooks.replace(sqs, "_act_send_message", send_message)
     handlers = hooks.require(sqs, "_HANDLERS")
-    for action, handler in (("DeleteMessage", _delete_message), ("DeleteMessageBatch", _delete_batch)):
+    ours = {"SendMessage": send_message, "DeleteMessage": _delete_message, "DeleteMessageBatch": _delete_batch}
+    for action, handler in ours.items():
         if action not in handlers:
             raise hooks.HookMissing(f"ministack no longer answers SQS {action}")
         handlers[action] = handler

@@ -28,7 +28,7 @@ LAMBDA = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "
 
 # The Runtime API in a few lines: what `bootstrap` does between two invocations. `handle(event, context)` follows.
 BOOTSTRAP = """\
-#!{python}
+#!{python} -u
 import json, os, sys, urllib.request
 API = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/"
 def client(name):
