@@ -155,7 +155,7 @@ async def _post_due(app: ModuleType, query: Query, body: Body) -> Any:
 
 
 async def _post_schedule(app: ModuleType, query: Query, body: Body) -> Any:
-    """Fire a scheduled rule: `{"rule": "…", "bus": "default", "account": "…", "region": "…"}`, all but `rule` optional."""
+    """Fire a scheduled rule: `{"rule": "…", "bus": "…", "account": "…", "region": "…"}`, all but `rule` optional."""
     rule = body.get("rule")
     if not isinstance(rule, str) or not rule:
         raise Refused(400, 'the body is {"rule": "…"}')

@@ -170,4 +170,3 @@ def _restore_moto(contents: dict[int, Any]) -> None:
 def forget() -> None:
     """Drop every snapshot."""
     _snapshots.clear()
-

@@ -23,7 +23,9 @@ from .. import hooks
 LONGEST_DELAY = 900
 
 
-def put(queue_arn: str, body: str, attributes: dict[str, Any] | None = None, system: dict[str, str] | None = None) -> bool:
+def put(
+    queue_arn: str, body: str, attributes: dict[str, Any] | None = None, system: dict[str, str] | None = None
+) -> bool:
     """Send a message as an AWS service does; false if there is no such queue."""
     from ministack.core.concurrency import esm_wake
     from ministack.services import sqs

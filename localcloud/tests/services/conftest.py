@@ -23,7 +23,11 @@ from botocore.config import Config
 ROOT = Path(__file__).absolute().parents[3]
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-ANYONE_IN_ACCOUNT = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+ANYONE_IN_ACCOUNT = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+    "Action": "sts:AssumeRole",
+}
 LAMBDA = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 # The Runtime API in a few lines: what `bootstrap` does between two invocations. `handle(event, context)` follows.
@@ -153,14 +157,18 @@ class Cloud:
         return url, arn
 
     def messages(self, url: str, wait: float = 0, visibility: int = 0) -> list[dict]:
-        return self.client("sqs").receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=10,
-            WaitTimeSeconds=int(wait),
-            VisibilityTimeout=visibility,
-            MessageAttributeNames=["All"],
-            AttributeNames=["All"],
-        ).get("Messages", [])
+        return (
+            self.client("sqs")
+            .receive_message(
+                QueueUrl=url,
+                MaxNumberOfMessages=10,
+                WaitTimeSeconds=int(wait),
+                VisibilityTimeout=visibility,
+                MessageAttributeNames=["All"],
+                AttributeNames=["All"],
+            )
+            .get("Messages", [])
+        )
 
     def mapping(self, function: str, queue_arn: str, **more) -> str:
         return self.client("lambda").create_event_source_mapping(

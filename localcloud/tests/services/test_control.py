@@ -168,13 +168,15 @@ def test_a_snapshot_is_refused_while_something_is_under_way(cloud):
 def test_idle_covers_the_way_from_a_call_to_the_function(cloud):
     """One call from outside, then `idle`: the event has been through CloudTrail, rule, queue and function by then."""
     out, _ = cloud.queue("out")
-    url, arn = cloud.queue("in", ["events.amazonaws.com"])
+    _, arn = cloud.queue("in", ["events.amazonaws.com"])
     handler = """
     def handle(event, context):
         names = [json.loads(record["body"])["detail"]["eventName"] for record in event["Records"]]
         client("sqs").send_message(QueueUrl=os.environ["OUT"], MessageBody=json.dumps(names))
     """
-    cloud.function("f", handler, READ_QUEUES, statement("Allow", "sqs:SendMessage"), Environment={"Variables": {"OUT": out}})
+    cloud.function(
+        "f", handler, READ_QUEUES, statement("Allow", "sqs:SendMessage"), Environment={"Variables": {"OUT": out}}
+    )
     cloud.mapping("f", arn)
     events = cloud.client("events")
     events.put_rule(Name="ec2", EventPattern=json.dumps({"source": ["aws.ec2"]}))
@@ -217,12 +219,14 @@ def test_events_come_in_the_order_that_a_test_asks_for(cloud):
     assert cloud.idle(timeout=0)["cloudtrail_held"] == 2
     assert cloud.admin("POST", "cloudtrail/release", {"order": "reverse"})["released"] == 2
     cloud.settle()
-    bodies = [json.loads(message["Body"])["detail"]["requestParameters"]["cidrBlock"] for message in cloud.messages(url)]
+    bodies = [
+        json.loads(message["Body"])["detail"]["requestParameters"]["cidrBlock"] for message in cloud.messages(url)
+    ]
     assert bodies == ["10.1.0.0/16", "10.0.0.0/16"]
 
 
 def test_a_large_state_restores_quickly(cloud):
-    """Five networks of the size of the reference topologies restore in a fraction of a second; the bound is generous."""
+    """Five networks as large as the reference topologies restore in a fraction of a second; the bound is generous."""
     ec2 = cloud.client("ec2")
     for index in range(5):
         vpc = ec2.create_vpc(CidrBlock=f"10.{index}.0.0/16")["Vpc"]["VpcId"]

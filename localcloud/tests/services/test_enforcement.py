@@ -136,7 +136,7 @@ def test_descriptions_are_authorised_on_the_group(cloud):
 
 
 def test_tagging_on_creation_is_a_permission_of_its_own(cloud):
-    """`ec2:CreateTags` with `ec2:CreateAction` for tags in a creating call; a CreateTags call of its own has no such key
+    """`ec2:CreateTags` with `ec2:CreateAction` for tags in a creating call; a CreateTags call by itself has no such key
     (EC2 User Guide, "Grant permission to tag Amazon EC2 resources during creation")."""
     vpc, group = network(cloud)
     create = statement("Allow", "ec2:CreateSecurityGroup")
@@ -190,9 +190,7 @@ def test_request_tags_decide(cloud):
 def test_an_explicit_deny_wins(cloud):
     """IAM User Guide, "Policy evaluation logic": an explicit deny overrides any allow."""
     vpc, group = network(cloud)
-    deny = statement(
-        "Deny", "ec2:AuthorizeSecurityGroupIngress", "*", ArnEquals={"ec2:Vpc": f"{ARN}vpc/{vpc}"}
-    )
+    deny = statement("Deny", "ec2:AuthorizeSecurityGroupIngress", "*", ArnEquals={"ec2:Vpc": f"{ARN}vpc/{vpc}"})
     ec2 = cloud.client("ec2", cloud.assume("denied", statement("Allow", "ec2:*"), deny))
     message = denied(lambda: ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[OPEN]))
     assert "explicit deny" in message
@@ -220,16 +218,14 @@ def test_other_services_answer_access_denied_in_their_own_way(cloud):
 
 
 def test_leading_keys_confine_a_role_to_its_items(cloud):
-    """`dynamodb:LeadingKeys` (DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control")."""
+    """`dynamodb:LeadingKeys` (DynamoDB Developer Guide, "IAM policy conditions for fine-grained access control")."""
     cloud.client("dynamodb").create_table(
         TableName="ledger",
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     )
-    allow = statement(
-        "Allow", "dynamodb:*", "*", **{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["pause#*"]}}
-    )
+    allow = statement("Allow", "dynamodb:*", "*", **{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["pause#*"]}})
     table = cloud.client("dynamodb", cloud.assume("pauser", allow))
     item = {"pk": {"S": "pause#a"}, "sk": {"S": "1"}}
     table.put_item(TableName="ledger", Item=item)

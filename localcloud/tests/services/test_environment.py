@@ -37,7 +37,7 @@ def test_a_function_sees_only_what_lambda_sets_and_its_own_variables(cloud):
 
 
 def test_layers_are_found_and_a_new_version_gives_new_environments(cloud):
-    """Layers are extracted to /opt; changing a function's layers replaces its environments (Developer Guide, layers)."""
+    """Layers are extracted to /opt; a change of layers replaces the environments (Lambda Developer Guide, layers)."""
     cloud.function("reader", READ_TOPOLOGIES, Layers=[layer(cloud, "version: 1")])
     first = cloud.invoke("reader")
     assert first["files"] == {"a.yaml": "version: 1"}

@@ -141,7 +141,7 @@ def test_failed_items_alone_are_retried_and_then_dead_lettered(cloud):
     ],
 )
 def test_what_counts_as_success_and_as_failure_of_a_batch(cloud, answer, kept):
-    """"Success and failure conditions" of partial batch responses."""
+    """Partial batch responses, "Success and failure conditions"."""
     url, arn = cloud.queue("in", VisibilityTimeout=300)
     cloud.function("answers", f"def handle(event, context): return {answer}", READ_QUEUES)
     entries = [{"Id": body, "MessageBody": body} for body in ("a", "b")]

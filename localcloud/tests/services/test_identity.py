@@ -6,7 +6,7 @@ from .conftest import ACCOUNT
 
 
 def test_root_user_and_role_session_are_told_apart(cloud):
-    """STS GetCallerIdentity: the ARN of the root, of a user, of an assumed-role session (IAM User Guide, "IAM ARNs")."""
+    """STS GetCallerIdentity: the ARN of the root, a user, an assumed-role session (IAM User Guide, "IAM ARNs")."""
     iam = cloud.client("iam")
     iam.create_user(UserName="alice")
     key = iam.create_access_key(UserName="alice")["AccessKey"]

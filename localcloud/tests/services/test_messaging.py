@@ -35,7 +35,7 @@ def test_a_rule_delivers_to_a_queue_that_lets_eventbridge_in(cloud):
 
 
 def test_without_permission_the_event_goes_to_the_targets_dead_letter_queue(cloud):
-    """EventBridge User Guide, "Using dead-letter queues": missing permissions are not retried; the attributes say why."""
+    """EventBridge User Guide, "Using dead-letter queues": a missing permission is not retried; attributes say why."""
     url, arn = cloud.queue("closed")
     dead, dead_arn = cloud.queue("dead", [EVENTS])
     rule_arn = rule(cloud, Arn=arn, DeadLetterConfig={"Arn": dead_arn})
