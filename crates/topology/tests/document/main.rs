@@ -1,6 +1,7 @@
 //! The topology document through its public interface: what it resolves to, and every diagnostic as a person reads it.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test crate; its helpers are not test functions")]
+mod references;
 mod shape;
 
 use topology::Topology;

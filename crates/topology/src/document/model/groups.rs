@@ -34,6 +34,10 @@ pub(crate) struct SecurityGroup {
 /// One inbound rule: exactly one of `tcp`, `udp`, `icmp`, `icmpv6` and `protocol`, and `from`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["tcp"] }, { "required": ["udp"] }, { "required": ["icmp"] }, { "required": ["icmpv6"] },
+    { "required": ["protocol"] }
+]))]
 pub(crate) struct IngressRule {
     /// TCP ports.
     pub(crate) tcp: Option<At<Ports>>,
@@ -55,6 +59,10 @@ pub(crate) struct IngressRule {
 /// One outbound rule: exactly one of `tcp`, `udp`, `icmp`, `icmpv6` and `protocol`, and `to`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["tcp"] }, { "required": ["udp"] }, { "required": ["icmp"] }, { "required": ["icmpv6"] },
+    { "required": ["protocol"] }
+]))]
 pub(crate) struct EgressRule {
     /// TCP ports.
     pub(crate) tcp: Option<At<Ports>>,
@@ -76,6 +84,7 @@ pub(crate) struct EgressRule {
 /// A mark of another tool's rules. All parts that are given must match.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
 pub(crate) struct ForeignRule {
     /// The rule's description; `*` stands for any run of characters.
     pub(crate) description: Option<At<String>>,

@@ -115,6 +115,7 @@ pub(crate) enum NatMode {
 /// A flow log of the VPC: exactly one of `cloudwatch` and `s3`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["cloudwatch"] }, { "required": ["s3"] }]))]
 pub(crate) struct FlowLog {
     /// To a CloudWatch Logs log group.
     pub(crate) cloudwatch: Option<At<CloudWatchLogs>>,
