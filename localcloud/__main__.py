@@ -31,9 +31,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--no-auth", action="store_true", help="do not evaluate IAM policies (default: they are enforced)"
     )
+    parser.add_argument("--nat-pending", type=float, default=0.0, help="seconds a NAT gateway stays pending")
+    parser.add_argument("--nat-deleting", type=float, default=0.0, help="seconds a NAT gateway stays deleting")
     parser.add_argument("--log-level", default="WARNING", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     arguments = parser.parse_args(argv)
-    return server.run(port=arguments.port, auth=not arguments.no_auth, log_level=arguments.log_level)
+    return server.run(
+        port=arguments.port,
+        auth=not arguments.no_auth,
+        log_level=arguments.log_level,
+        nat_pending=arguments.nat_pending,
+        nat_deleting=arguments.nat_deleting,
+    )
 
 
 if __name__ == "__main__":

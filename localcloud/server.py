@@ -96,7 +96,13 @@ def _announcing(application: Callable[..., Any], announce: Callable[[], None]) -
     return wrapped
 
 
-def run(port: int = 0, auth: bool = True, log_level: str = "WARNING") -> int:
+def run(
+    port: int = 0,
+    auth: bool = True,
+    log_level: str = "WARNING",
+    nat_pending: float = 0.0,
+    nat_deleting: float = 0.0,
+) -> int:
     """Serve until SIGTERM or SIGINT; prints one JSON line on standard output when ready."""
     logging.basicConfig(stream=sys.stderr, level=log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     hooks.assert_versions()
@@ -111,6 +117,8 @@ def run(port: int = 0, auth: bool = True, log_level: str = "WARNING") -> int:
     hooks.require(app, "app")
     installed = install_all(app)
     log.info("installed %s", ", ".join(installed))
+    nat = importlib.import_module(f"{__package__}.ec2.nat")
+    nat.settings.pending, nat.settings.deleting = nat_pending, nat_deleting
 
     def announce() -> None:
         print(json.dumps({"ready": True, "endpoint": endpoint}), flush=True)

@@ -31,6 +31,10 @@ _RENAMED = {
 }
 
 
+# Answers with a result flag that the API model does not mention.
+_FLAGGED = frozenset({"CreateSecurityGroup"})
+
+
 def uses_wrapper(action: str) -> bool:
     """Whether the action is logged in encoding B."""
     return _NEWER.search(action) is not None
@@ -66,7 +70,8 @@ def response_elements(action: str, answer: bytes) -> dict[str, Any]:
     record = _a_element(root, shape) if shape is not None else {}
     record = record if isinstance(record, dict) else {}
     request_id = next((child.text for child in root if _local(child.tag) == "requestId"), None)
-    flag = {"_return": True} if "return" in record or shape is None or not shape.members else {}
+    flagged = "return" in record or shape is None or not shape.members or action in _FLAGGED
+    flag = {"_return": True} if flagged else {}
     record.pop("return", None)
     return {**({"requestId": request_id} if request_id else {}), **flag, **record}
 
