@@ -9,7 +9,11 @@ here:
 - a denied EC2 call answers as EC2 does: 403 `UnauthorizedOperation`, naming the resource (Amazon EC2 API Reference,
   "Error codes"; IAM User Guide, "Troubleshoot access denied error messages");
 - `dynamodb:LeadingKeys` (Amazon DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access
-  control"): the partition-key values that a request names.
+  control"): the partition-key values that a request names;
+- PutEvents is authorised entry by entry, with `events:source` and `events:detail-type` (Amazon EventBridge User Guide,
+  "Using IAM policy conditions in Amazon EventBridge");
+- `aws:SecureTransport` is true: the local cloud speaks plain HTTP on loopback, where AWS is called over TLS and its
+  services call each other so; a policy that denies plain HTTP denies nothing here, as on AWS.
 
 Identities for the demo and the tests, all shown by `sts get-caller-identity`:
 
@@ -30,6 +34,8 @@ from . import ec2_authorization, hooks
 
 # The call being decided: set where the front door resolves its resource, read where it asks the evaluator.
 _ec2_call: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar("localcloud_ec2_call", default=None)
+# The body of the PutEvents call being decided.
+_put_events: contextvars.ContextVar[bytes | None] = contextvars.ContextVar("localcloud_put_events", default=None)
 # What denied it, for the message.
 _ec2_denied: contextvars.ContextVar[ec2_authorization.Check | None] = contextvars.ContextVar(
     "localcloud_ec2_denied", default=None
@@ -120,12 +126,41 @@ def _remember_call(original: Any) -> Any:
             _ec2_call.set(_flat(query_params))
             _ec2_denied.set(None)
             return "*"
+        _put_events.set(body if service == "events" else None)
         return original(service, method, path, headers, body, query_params, region, account_id)
 
     return extract_resource_arn
 
 
+def event_checks(body: bytes, region: str, account: str) -> list[ec2_authorization.Check]:
+    """The checks of a PutEvents request: each entry on its bus, with its source and detail type."""
+    try:
+        entries = json.loads(body or b"{}").get("Entries") or []
+    except (ValueError, AttributeError):
+        entries = []
+    found = []
+    for entry in entries if isinstance(entries, list) else []:
+        if not isinstance(entry, dict):
+            continue
+        bus = str(entry.get("EventBusName") or "default")
+        arn = bus if bus.startswith("arn:") else f"arn:aws:events:{region}:{account}:event-bus/{bus}"
+        keys = {"events:source": entry.get("Source"), "events:detail-type": entry.get("DetailType")}
+        context = {key: value for key, value in keys.items() if isinstance(value, str)}
+        found.append(ec2_authorization.Check("events:PutEvents", arn, context))
+    return found or [ec2_authorization.Check("events:PutEvents", "*")]
+
+
 def _enforce_each(original: Any) -> Any:
+    def each_entry(access_key_id: str, region: str, shared: dict[str, Any]) -> Any:
+        from ministack.core.responses import get_account_id
+
+        for check in event_checks(_put_events.get() or b"", region, get_account_id()):
+            denied = original(access_key_id, check.action, "events", region, check.arn, {**shared, **check.context})
+            note_decision(check.action, check.arn, denied)
+            if denied:
+                return denied
+        return None
+
     def enforce(
         access_key_id: str,
         iam_action: str,
@@ -135,6 +170,8 @@ def _enforce_each(original: Any) -> Any:
         service_context: dict[str, Any] | None = None,
     ) -> Any:
         call = _ec2_call.get() if service == "ec2" else None
+        if iam_action == "events:PutEvents":
+            return each_entry(access_key_id, region, service_context or {})
         if call is None:
             denied = original(access_key_id, iam_action, service, region, resource_arn, service_context)
             note_decision(iam_action, resource_arn, denied)
@@ -244,6 +281,13 @@ def _with_leading_keys(original: Any) -> Any:
     return dynamodb_service_context
 
 
+def _secure(original: Any) -> Any:
+    def resolve(key: str, context: Any) -> Any:
+        return "true" if key.lower() == "aws:securetransport" else original(key, context)
+
+    return resolve
+
+
 def install(app: ModuleType) -> None:
     """Hook the evaluator. The front door imports these names anew for each request, so replacing them suffices."""
     from ministack.core import iam_actions, iam_evaluator
@@ -256,6 +300,8 @@ def install(app: ModuleType) -> None:
     hooks.require_parameters(iam_actions.extract_resource_arn, "service", "query_params", "region", "account_id")
     hooks.require_parameters(iam_evaluator.enforce, "access_key_id", "iam_action", "resource_arn", "service_context")
     hooks.require_parameters(iam_actions.access_denied_response, "principal_arn", "message", "explicit_deny")
+    resolve = hooks.require(iam_evaluator, "_resolve_condition_key")
+    hooks.replace(iam_evaluator, "_resolve_condition_key", _secure(resolve))
     extract_resource_arn = hooks.require(iam_actions, "extract_resource_arn")
     hooks.replace(iam_actions, "extract_resource_arn", _remember_call(extract_resource_arn))
     hooks.replace(iam_evaluator, "enforce", _enforce_each(hooks.require(iam_evaluator, "enforce")))

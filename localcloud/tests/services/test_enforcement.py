@@ -1,5 +1,7 @@
 """What the policies of an identity allow."""
 
+import json
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -264,3 +266,43 @@ def test_a_functions_policies_are_the_ones_that_count(cloud):
         ("DescribeSecurityGroups", True, None),
         ("DeleteSecurityGroup", False, "UnauthorizedOperation"),
     ]
+
+
+def test_put_events_is_authorised_entry_by_entry(cloud):
+    """`events:source` (EventBridge User Guide, "Using IAM policy conditions in Amazon EventBridge")."""
+    bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+    allow = statement("Allow", "events:PutEvents", bus, StringEquals={"events:source": "plumbline"})
+    events = cloud.client("events", cloud.assume("teller", allow))
+
+    def entry(source):
+        return {"Source": source, "DetailType": "T", "Detail": "{}"}
+
+    events.put_events(Entries=[entry("plumbline")])
+    denied(lambda: events.put_events(Entries=[entry("other")]), "AccessDeniedException", 400)
+    denied(lambda: events.put_events(Entries=[entry("plumbline"), entry("other")]), "AccessDeniedException", 400)
+
+
+def test_a_policy_that_wants_encryption_in_transit_is_satisfied(cloud):
+    """AWS is called over TLS: the usual Deny on aws:SecureTransport false denies nobody, caller or service."""
+    url, arn = cloud.queue("in")
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:*", "Resource": arn},
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "sqs:*",
+                "Resource": arn,
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            },
+        ],
+    }
+    cloud.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    events = cloud.client("events")
+    events.put_rule(Name="r", EventPattern=json.dumps({"source": ["plumbline"]}))
+    events.put_targets(Rule="r", Targets=[{"Id": "t", "Arn": arn}])
+    sender = cloud.client("sqs", cloud.assume("sender", statement("Allow", "sqs:SendMessage", arn)))
+    sender.send_message(QueueUrl=url, MessageBody="direct")
+    events.put_events(Entries=[{"Source": "plumbline", "DetailType": "T", "Detail": "{}"}])
+    assert len(cloud.messages(url)) == 2
