@@ -7,6 +7,7 @@
 pub mod core;
 pub mod document;
 pub mod network;
+pub mod render;
 pub mod security_groups;
 mod topology;
 

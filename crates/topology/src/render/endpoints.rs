@@ -1,0 +1,104 @@
+//! VPC endpoints and endpoint services.
+
+use super::RenderError;
+use super::ids::logical;
+use super::network::{group_id, subnet_id, table_id, vpc_id};
+use super::template::{Resource, Template, attribute, reference, substitute};
+use crate::core::{ServiceName, TierName, VpcName};
+use crate::network::{Endpoint, EndpointKind, EndpointService, EndpointTarget, Vpc};
+use serde_json::{Value, json};
+
+pub(super) fn endpoints(template: &mut Template, name: &VpcName, vpc: &Vpc) -> Result<(), RenderError> {
+    for (endpoint, Endpoint { service, kind, policy }) in vpc.endpoints.iter().flatten() {
+        let id = logical(&[name.as_str(), endpoint.as_str()], "Endpoint");
+        let (service_name, condition) = match service {
+            EndpointTarget::Aws(short) => (substitute(&format!("com.amazonaws.${{AWS::Region}}.{short}")), None),
+            EndpointTarget::Named(full) => (json!(full), None),
+            EndpointTarget::Own(own) => {
+                let name = substitute(&format!("com.amazonaws.vpce.${{AWS::Region}}.${{{}}}", service_id(own)));
+                (name, Some(given(own)))
+            }
+        };
+        let mut properties = json!({
+            "VpcId": reference(&vpc_id(name)),
+            "ServiceName": service_name,
+            "Tags": template.tags(&[name.as_str(), endpoint.as_str()], &[]),
+        });
+        match kind {
+            EndpointKind::Gateway { tiers } => {
+                properties["VpcEndpointType"] = json!("Gateway");
+                properties["RouteTableIds"] = over(vpc, tiers, |tier, zone| table_id(name, tier, zone));
+            }
+            EndpointKind::Interface { tiers, security_groups, private_dns } => {
+                let groups = security_groups.iter().map(|group| attribute(&group_id(name, group), "GroupId"));
+                properties["VpcEndpointType"] = json!("Interface");
+                properties["SubnetIds"] = over(vpc, tiers, |tier, zone| subnet_id(name, tier, zone));
+                properties["SecurityGroupIds"] = groups.collect();
+                properties["PrivateDnsEnabled"] = json!(private_dns);
+            }
+        }
+        if let Some(policy) = policy {
+            properties["PolicyDocument"] = json!(policy);
+        }
+        let resource = Resource::new("AWS::EC2::VPCEndpoint", properties).on_condition(condition.clone());
+        template.resource(id.clone(), resource)?;
+        let description = format!("Endpoint {endpoint} in VPC {name}");
+        template.output(format!("{id}Id"), description, reference(&id), condition.as_deref());
+    }
+    Ok(())
+}
+
+fn over(vpc: &Vpc, tiers: &[TierName], id: impl Fn(&str, &str) -> String) -> Value {
+    let subnets = vpc.subnets().filter(|(tier, _, _)| tiers.contains(tier));
+    subnets.map(|(tier, _, subnet)| reference(&id(tier.as_str(), subnet.zone.as_str()))).collect()
+}
+
+fn service_id(service: &ServiceName) -> String {
+    logical(&[service.as_str()], "EndpointService")
+}
+
+/// The condition that the load balancer of a service is known.
+fn given(service: &ServiceName) -> String {
+    logical(&[service.as_str()], "LoadBalancerIsGiven")
+}
+
+/// The load balancer belongs to the workload, whose stack needs this one first. So its ARN is a parameter: left empty at
+/// first, given once the workload stands.
+pub(super) fn service(
+    template: &mut Template,
+    name: &ServiceName,
+    service: &EndpointService,
+) -> Result<(), RenderError> {
+    let (id, condition) = (service_id(name), given(name));
+    let parameter = logical(&[name.as_str()], "LoadBalancerArn");
+    template.parameter(
+        &parameter,
+        json!({
+            "Type": "String",
+            "Default": "",
+            "Description": format!(
+                "ARN of the Network Load Balancer {} of VPC {}, which endpoint service {name} offers. Empty: the service is \
+                 not made yet.",
+                service.load_balancer, service.vpc
+            ),
+        }),
+    );
+    template.condition(&condition, json!({ "Fn::Not": [{ "Fn::Equals": [reference(&parameter), ""] }] }));
+    let properties = json!({
+        // Plumbline decides about each connection; without this every endpoint would be let in at once.
+        "AcceptanceRequired": true,
+        "NetworkLoadBalancerArns": [reference(&parameter)],
+        "Tags": template.tags(&[name.as_str()], &[]),
+    });
+    let resource = Resource::new("AWS::EC2::VPCEndpointService", properties).on_condition(Some(condition.clone()));
+    template.resource(id.clone(), resource)?;
+    if let Some(principals) = service.principals.as_ref().filter(|principals| !principals.is_empty()) {
+        let properties = json!({ "ServiceId": reference(&id), "AllowedPrincipals": principals });
+        let resource = Resource::new("AWS::EC2::VPCEndpointServicePermissions", properties);
+        template.resource(format!("{id}Permissions"), resource.on_condition(Some(condition.clone())))?;
+    }
+    template.output(format!("{id}Id"), format!("Endpoint service {name}"), reference(&id), Some(&condition));
+    let full_name = substitute(&format!("com.amazonaws.vpce.${{AWS::Region}}.${{{id}}}"));
+    template.output(format!("{id}Name"), format!("Service name of {name}"), full_name, Some(&condition));
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! Rendered networks: what is in them, what is left to Plumbline, and that rendering is a function of the document.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test crate; its helpers are not test functions")]
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use topology::Topology;
+use topology::document::read;
+use topology::render::{RenderError, render};
+
+fn reference(name: &str) -> Topology {
+    let path = format!("{}/../../topologies/{name}/topology.yaml", env!("CARGO_MANIFEST_DIR"));
+    read(&path, &std::fs::read_to_string(&path).unwrap()).unwrap()
+}
+
+const REFERENCES: [&str; 5] = ["api-network", "autoscaled-web", "hipaa", "privatelink", "three-tier"];
+
+fn template(topology: &Topology) -> Value {
+    serde_json::from_str(&render(topology).unwrap()).unwrap()
+}
+
+fn of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {
+    let resources = template["Resources"].as_object().unwrap();
+    resources.iter().filter(|(_, value)| value["Type"] == kind).map(|(id, value)| (id.as_str(), value)).collect()
+}
+
+fn tag<'a>(resource: &'a Value, key: &str) -> Option<&'a str> {
+    let tags = resource["Properties"]["Tags"].as_array()?;
+    tags.iter().find(|tag| tag["Key"] == key)?["Value"].as_str()
+}
+
+#[test]
+fn the_same_topology_gives_the_same_bytes() {
+    for name in REFERENCES {
+        assert_eq!(render(&reference(name)), render(&reference(name)), "{name}");
+    }
+}
+
+#[test]
+fn every_declared_subnet_is_there_once_with_its_zone_table_and_tags() {
+    for name in REFERENCES {
+        let topology = reference(name);
+        let template = template(&topology);
+        let declared: Vec<(String, String, String)> = topology
+            .vpcs
+            .values()
+            .flat_map(|vpc| vpc.subnets())
+            .map(|(tier, _, subnet)| {
+                (subnet.cidr.to_string(), tier.to_string(), format!("${{AWS::Region}}{}", subnet.zone))
+            })
+            .collect();
+        let mut rendered = vec![];
+        let associated: Vec<&str> = of_type(&template, "AWS::EC2::SubnetRouteTableAssociation")
+            .iter()
+            .map(|(_, association)| association["Properties"]["SubnetId"]["Ref"].as_str().unwrap())
+            .collect();
+        let tables: BTreeSet<&str> = of_type(&template, "AWS::EC2::SubnetRouteTableAssociation")
+            .iter()
+            .map(|(_, association)| association["Properties"]["RouteTableId"]["Ref"].as_str().unwrap())
+            .collect();
+        for (id, subnet) in of_type(&template, "AWS::EC2::Subnet") {
+            assert_eq!(associated.iter().filter(|other| **other == id).count(), 1, "{name}/{id}");
+            assert_eq!(tag(subnet, "plumbline:topology"), Some(name));
+            rendered.push((
+                subnet["Properties"]["CidrBlock"].as_str().unwrap().to_owned(),
+                tag(subnet, "plumbline:tier").unwrap().to_owned(),
+                subnet["Properties"]["AvailabilityZone"]["Fn::Sub"].as_str().unwrap().to_owned(),
+            ));
+        }
+        assert_eq!(tables.len(), associated.len(), "one route table a subnet in {name}");
+        let sorted = |mut list: Vec<(String, String, String)>| {
+            list.sort();
+            list
+        };
+        assert_eq!(sorted(rendered), sorted(declared), "{name}");
+    }
+}
+
+#[test]
+fn what_plumbline_keeps_is_not_in_the_stack() {
+    for name in REFERENCES {
+        let template = template(&reference(name));
+        for kind in ["NatGateway", "EIP", "FlowLog", "SecurityGroupIngress", "SecurityGroupEgress"] {
+            assert_eq!(of_type(&template, &format!("AWS::EC2::{kind}")), [], "{name}");
+        }
+        for (id, group) in of_type(&template, "AWS::EC2::SecurityGroup") {
+            let properties = group["Properties"].as_object().unwrap();
+            assert!(!properties.contains_key("SecurityGroupIngress"), "{name}/{id}");
+            assert!(!properties.contains_key("SecurityGroupEgress"), "{name}/{id}");
+        }
+        for (id, route) in of_type(&template, "AWS::EC2::Route") {
+            assert!(route["Properties"]["GatewayId"].is_object(), "only internet routes: {name}/{id}");
+        }
+    }
+}
+
+#[test]
+fn plumbline_can_bind_to_every_vpc_and_group() {
+    for name in REFERENCES {
+        let topology = reference(name);
+        let template = template(&topology);
+        let bound: BTreeSet<(&str, &str)> = of_type(&template, "AWS::EC2::VPC")
+            .iter()
+            .map(|(_, vpc)| (tag(vpc, "plumbline:topology").unwrap(), tag(vpc, "plumbline:vpc").unwrap()))
+            .collect();
+        assert_eq!(bound, topology.vpcs.keys().map(|vpc| (name, vpc.as_str())).collect());
+        let mut groups: Vec<&str> = of_type(&template, "AWS::EC2::SecurityGroup")
+            .iter()
+            .map(|(_, group)| group["Properties"]["GroupName"].as_str().unwrap())
+            .collect();
+        let desired = topology.security_groups.unwrap();
+        let mut declared: Vec<&str> =
+            desired.vpcs.values().flat_map(|vpc| vpc.groups.keys()).map(|g| g.as_str()).collect();
+        groups.sort_unstable();
+        declared.sort_unstable();
+        assert_eq!(groups, declared, "{name}");
+    }
+}
+
+#[test]
+fn only_internet_tiers_have_a_default_route_and_it_waits_for_the_attachment() {
+    let template = template(&reference("three-tier"));
+    let routes = of_type(&template, "AWS::EC2::Route");
+    assert_eq!(
+        routes.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+        ["MainPublicADefaultRoute", "MainPublicBDefaultRoute", "MainPublicCDefaultRoute"]
+    );
+    for (_, route) in routes {
+        assert_eq!(route["DependsOn"], "MainInternetGatewayAttachment");
+    }
+}
+
+#[test]
+fn an_optional_group_is_made_on_request_only() {
+    let template = template(&reference("three-tier"));
+    assert_eq!(template["Parameters"]["WithMainBastion"]["Default"], "false");
+    assert_eq!(template["Resources"]["MainBastionSecurityGroup"]["Condition"], "WithMainBastionIsTrue");
+    assert_eq!(template["Outputs"]["MainBastionSecurityGroupId"]["Condition"], "WithMainBastionIsTrue");
+}
+
+#[test]
+fn an_endpoint_service_waits_for_its_load_balancer_and_requires_acceptance() {
+    let template = template(&reference("privatelink"));
+    let service = &template["Resources"]["ProductsApiEndpointService"];
+    assert_eq!(service["Condition"], "ProductsApiLoadBalancerIsGiven");
+    assert_eq!(service["Properties"]["AcceptanceRequired"], true);
+    assert_eq!(template["Parameters"]["ProductsApiLoadBalancerArn"]["Default"], "");
+    let consumer = &template["Resources"]["ConsumerProductsApiEndpoint"];
+    assert_eq!(consumer["Condition"], "ProductsApiLoadBalancerIsGiven");
+    let name = "com.amazonaws.vpce.${AWS::Region}.${ProductsApiEndpointService}";
+    assert_eq!(consumer["Properties"]["ServiceName"]["Fn::Sub"], name);
+}
+
+#[test]
+fn an_adopted_vpc_is_not_rendered() {
+    let text = "version: 1\nid: net\nenvironment: staging\nvpcs:\n  main: { id: vpc-0123456789abcdef0, cidr: 10.0.0.0/16, availability_zones: [a] }\n";
+    let topology = read("net.yaml", text).unwrap();
+    assert_eq!(render(&topology), Err(RenderError::Adopted("main".into())));
+}
+
+#[test]
+fn an_endpoint_without_a_group_gets_one_that_admits_https_from_the_vpc() {
+    let text = "version: 1\nid: net\nenvironment: staging\nvpcs:\n  main:\n    cidr: 10.0.0.0/16\n    availability_zones: [a]\n    tiers: { private: { route: isolated, subnets: [10.0.0.0/24] } }\n    endpoints: { logs: interface }\n";
+    let template = template(&read("net.yaml", text).unwrap());
+    let endpoint = &template["Resources"]["MainLogsEndpoint"]["Properties"];
+    assert_eq!(endpoint["SecurityGroupIds"][0]["Fn::GetAtt"][0], "MainVpcEndpointsSecurityGroup");
+    assert_eq!(template["Resources"]["MainVpcEndpointsSecurityGroup"]["Properties"]["GroupName"], "vpc-endpoints");
+}
+
+#[test]
+fn every_reference_fits_into_an_inline_template_body() {
+    for name in REFERENCES {
+        assert!(render(&reference(name)).unwrap().len() < 51_200, "{name}");
+    }
+}
