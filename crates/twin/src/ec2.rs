@@ -250,13 +250,18 @@ impl Ec2 {
             after.rules.insert(id.clone(), rule);
             made.push(id);
         }
-        let (v4, v6) = after.count(group, direction);
-        if v4 > self.quota || v6 > self.quota {
-            let message = "The maximum number of rules per security group has been reached.";
-            return Err(Refusal::new("RulesPerSecurityGroupLimitExceeded", message));
-        }
+        after.within_quota(group, direction)?;
         *self = after;
         Ok(made)
+    }
+
+    fn within_quota(&self, group: &ResourceId, direction: Direction) -> Result<(), Refusal> {
+        let (v4, v6) = self.count(group, direction);
+        if v4 <= self.quota && v6 <= self.quota {
+            return Ok(());
+        }
+        let message = "The maximum number of rules per security group has been reached.";
+        Err(Refusal::new("RulesPerSecurityGroupLimitExceeded", message))
     }
 
     /// How many rules count against the quota, for IPv4 and for IPv6: referenced groups and prefix lists count in both.
@@ -325,7 +330,10 @@ impl Ec2 {
         if self.rules.iter().any(|(other, existing)| other != id && same(existing, &rule)) {
             return Err(Refusal::new("InvalidPermission.Duplicate", "the specified rule already exists"));
         }
-        self.rules.insert(id.clone(), rule);
+        let mut after = self.clone();
+        after.rules.insert(id.clone(), rule);
+        after.within_quota(group, direction)?;
+        *self = after;
         Ok(())
     }
 

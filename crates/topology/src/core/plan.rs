@@ -62,7 +62,7 @@ pub struct Step<A> {
     pub after: Vec<usize>,
     /// Dependence: skipped when one of these failed or was held.
     pub needs: Vec<usize>,
-    /// Removes an exposure: the guard holds it for a named pause or exemption only.
+    /// Removes an exposure, or is what such a removal needs: the guard holds it for a named pause or exemption only.
     pub contains: bool,
     /// The CloudFormation stack that owns the resource, when its tags say so.
     pub stack: Option<StackId>,
@@ -120,4 +120,79 @@ impl<A> Step<A> {
     pub fn new(action: A) -> Self {
         Self { action, after: vec![], needs: vec![], contains: false, stack: None, caveat: None }
     }
+}
+
+/// Drifts of one resource that are shown one by one; a flood of them must not hide the rest.
+const SHOWN: usize = 8;
+
+/// What an on-call reads at night: what differs, what is done about it in which order, what is not done and why.
+impl<A: Action> fmt::Display for Plan<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { steps, drifts, held, wait, blind } = self;
+        if self.is_empty() {
+            return writeln!(f, "in sync: nothing to do");
+        }
+        if !drifts.is_empty() {
+            writeln!(f, "drift")?;
+        }
+        let alike = |left: &Drift, right: &Drift| left.resource == right.resource && left.severity == right.severity;
+        for group in drifts.chunk_by(alike) {
+            for Drift { resource, name, severity, summary } in group.iter().take(SHOWN) {
+                writeln!(f, "  {:<8}  {name} ({}): {summary}", severity.to_string(), resource.id)?;
+            }
+            if group.len() > SHOWN {
+                writeln!(f, "            and {} more like these", group.len() - SHOWN)?;
+            }
+        }
+        if !steps.is_empty() {
+            writeln!(f, "steps")?;
+        }
+        for (index, Step { action, after, needs, contains, stack, caveat }) in steps.iter().enumerate() {
+            writeln!(f, "  {}. {action}", index + 1)?;
+            let mut notes = vec![];
+            if *contains {
+                notes.push("containment".to_owned());
+            }
+            if !after.is_empty() {
+                notes.push(format!("after {}", numbers(after)));
+            }
+            if !needs.is_empty() {
+                notes.push(format!("only if {} succeeds", numbers(needs)));
+            }
+            if let Some(stack) = stack {
+                notes.push(format!("owned by {stack}"));
+            }
+            if !notes.is_empty() {
+                writeln!(f, "     {}", notes.join("; "))?;
+            }
+            if let Some(caveat) = caveat {
+                writeln!(f, "     note: {caveat}")?;
+            }
+        }
+        if !held.is_empty() {
+            writeln!(f, "held")?;
+        }
+        for Held { resource, name, why, remedy } in held {
+            writeln!(f, "  {name} ({}): {why}", resource.id)?;
+            writeln!(f, "     to do: {remedy}")?;
+        }
+        if !blind.is_empty() {
+            writeln!(f, "not seen")?;
+        }
+        for unseen in blind {
+            match unseen {
+                super::Unseen::OutOfScope => writeln!(f, "  something that was not asked for")?,
+                super::Unseen::Failed { retryable: true, why } => writeln!(f, "  {why} (to be tried again)")?,
+                super::Unseen::Failed { retryable: false, why } => writeln!(f, "  {why} (needs a person)")?,
+            }
+        }
+        if let Some(Wait { until, why }) = wait {
+            writeln!(f, "waiting until {until}: {why}")?;
+        }
+        Ok(())
+    }
+}
+
+fn numbers(steps: &[usize]) -> String {
+    steps.iter().map(|step| (step + 1).to_string()).collect::<Vec<_>>().join(" and ")
 }

@@ -12,8 +12,9 @@
 //!   that AWS will not let us declare.
 //! - **A full group is made room in first.** Sixty rules an address family is where AWS refuses. Exactly as many rules as the
 //!   authorize needs go before it: extras that carry nothing declared, then exposures (broadest first), then other extras.
-//!   Room that containment depends upon is marked `contains`, so that the guard's limits, which an attacker can reach by adding
-//!   rules, cannot hold it.
+//! - **What containment needs is containment.** An authorize that an exposure waits for, and the room that is made for it, are
+//!   marked `contains` themselves: otherwise limits, flapping or a stack in progress, each of which an attacker can bring about,
+//!   would hold them and through them the exposure.
 //! - **Containment and tidying are never one call.** The guard lets containment pass its limits; an ordinary removal in the same
 //!   call would slip through with it.
 //! - **What does not fit even then is held with the number.** Rules carried by exposures are restored first.
@@ -125,11 +126,10 @@ pub(super) fn order(unit: &Unit<'_>, diff: Diff) -> Ordered {
     let contain = line.revoke(Rank::Contain, now, true, [], [], if urgent { room_caveat.clone() } else { None });
     let room = line.revoke(Rank::Room, room, false, contain, [], room_caveat);
 
-    let rank = if urgent { Rank::AuthorizeToContain } else { Rank::Authorize };
     let needs: Vec<usize> = if full { contain.into_iter().chain(room).collect() } else { vec![] };
     let waited = summary(unit, &missing);
     let authorize = line.authorize(
-        rank,
+        urgent,
         missing,
         contain.into_iter().chain(room).filter(|it| !needs.contains(it)).collect(),
         needs.clone(),
@@ -286,10 +286,17 @@ impl Line<'_> {
         self.push(rank, step)
     }
 
-    fn authorize(&mut self, rank: Rank, rules: Vec<RuleSpec>, after: Vec<usize>, needs: Vec<usize>) -> Option<usize> {
+    fn authorize(
+        &mut self,
+        contains: bool,
+        rules: Vec<RuleSpec>,
+        after: Vec<usize>,
+        needs: Vec<usize>,
+    ) -> Option<usize> {
+        let rank = if contains { Rank::AuthorizeToContain } else { Rank::Authorize };
         let Unit { group, direction, .. } = self.unit;
         let action = Change::Authorize { group: (*group).clone(), direction: *direction, rules };
-        self.push(rank, Step { after, needs, ..Step::new(action) })
+        self.push(rank, Step { contains, after, needs, ..Step::new(action) })
     }
 
     fn redescribe(&mut self, rules: Vec<(KnownRule, String)>) {
