@@ -1,1 +1,15 @@
-//! aws
+//! AWS SDK ↔ domain. The only crate that names `aws-sdk-*`: what goes out is decided elsewhere, what comes in is mapped here, and
+//! what goes wrong becomes a [`reconciler::Fault`] here.
+
+mod clients;
+mod clock;
+mod errors;
+mod locate;
+mod network;
+mod security_groups;
+mod stacks;
+
+pub use clients::{Access, Called, Calls, Clients, setting};
+pub use clock::SystemClock;
+pub use errors::Error;
+pub use network::Network;

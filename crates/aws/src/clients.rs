@@ -1,0 +1,160 @@
+//! SDK clients, built once from one configuration, and what every call of theirs passes through.
+
+mod calls;
+mod read_only;
+
+pub use calls::{Called, Calls};
+
+use crate::errors::Error;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use reconciler::{Fault, FaultClass};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use topology::Place;
+
+/// Tries of one call. A storm is better answered by the queue's delay than by a function that waits; the budget of a throttle
+/// bucket is shared with the customer's own tools.
+const ATTEMPTS: u32 = 3;
+/// Opening a connection to an endpoint of the same Region takes milliseconds.
+const CONNECT: Duration = Duration::from_secs(2);
+/// One try: the slowest describe of a page of 1,000 rules stays well below.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// All tries of one call: short enough that a function of 60 seconds can still record what happened.
+const OPERATION: Duration = Duration::from_secs(12);
+
+/// Every SDK crate has its own configuration type of the same shape.
+macro_rules! client {
+    ($clients:expr, $sdk:ident, $config:expr) => {{
+        let mut builder = $sdk::config::Builder::from($config).interceptor(calls::Count($clients.calls.clone()));
+        if $clients.access == Access::ReadOnly {
+            builder = builder.interceptor(read_only::ReadOnly);
+        }
+        $sdk::Client::from_conf(builder.build())
+    }};
+}
+
+/// Whether clients can change anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Every operation.
+    Full,
+    /// Operations that only read: anything else fails in this process, before it is sent.
+    ReadOnly,
+}
+
+/// The clients of one place.
+#[derive(Clone, Debug)]
+pub(crate) struct Regional {
+    pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+}
+
+/// Every client of one process. Cloning shares connections and counters.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    home: Place,
+    config: SdkConfig,
+    access: Access,
+    calls: Calls,
+    regional: Arc<Mutex<BTreeMap<Place, Regional>>>,
+}
+
+impl Clients {
+    /// Reads credentials, Region and endpoint from the environment, as every SDK does. `home` is the account and Region of the
+    /// function itself.
+    pub async fn connect(home: Place, access: Access) -> Self {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(aws_config::Region::new(home.region.as_str().to_owned()))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT)
+                    .operation_attempt_timeout(ATTEMPT)
+                    .operation_timeout(OPERATION)
+                    .build(),
+            )
+            .load()
+            .await;
+        Self { home, config, access, calls: Calls::default(), regional: Arc::default() }
+    }
+
+    /// The same, unable to change anything. Counts into the same counters.
+    pub fn read_only(&self) -> Self {
+        Self { access: Access::ReadOnly, regional: Arc::default(), ..self.clone() }
+    }
+
+    /// The function's own account and Region.
+    pub fn home(&self) -> &Place {
+        &self.home
+    }
+
+    /// The calls made so far.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// The clients of a place. Only the function's own account is served: a place in another one needs a role there, which
+    /// nothing grants yet.
+    pub(crate) fn regional(&self, place: &Place) -> Result<Regional, Fault> {
+        if place.account != self.home.account {
+            return Err(Fault {
+                operation: "AssumeRole".into(),
+                class: FaultClass::Terminal,
+                code: None,
+                message: format!("account {} is not the account {} of this function", place.account, self.home.account),
+                remedy: Some("deploy Plumbline in that account, or correct `account:` in the topology".into()),
+            });
+        }
+        let mut regional = self.regional.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clients) = regional.get(place) {
+            return Ok(clients.clone());
+        }
+        let config = if place.region == self.home.region {
+            self.config.clone()
+        } else {
+            let region = aws_config::Region::new(place.region.as_str().to_owned());
+            self.config.to_builder().region(region).build()
+        };
+        let clients = Regional {
+            ec2: client!(self, aws_sdk_ec2, &config),
+            cloudformation: client!(self, aws_sdk_cloudformation, &config),
+        };
+        regional.insert(place.clone(), clients.clone());
+        Ok(clients)
+    }
+
+    /// The client of the ledger's table.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        client!(self, aws_sdk_dynamodb, &self.config)
+    }
+
+    /// The client of the queues.
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        client!(self, aws_sdk_sqs, &self.config)
+    }
+
+    /// The client of the event bus.
+    pub(crate) fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
+        client!(self, aws_sdk_eventbridge, &self.config)
+    }
+
+    /// The client of the topic that people read.
+    pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
+        client!(self, aws_sdk_sns, &self.config)
+    }
+}
+
+/// A setting from the environment.
+///
+/// # Errors
+/// When it is not set, or empty.
+pub fn setting(variable: &str) -> Result<String, Error> {
+    match std::env::var(variable) {
+        Ok(value) if !value.trim().is_empty() => Ok(value),
+        Ok(_) => Err(Error::Setting { variable: variable.into(), problem: "is empty".into() }),
+        Err(problem) => Err(Error::Setting { variable: variable.into(), problem: problem.to_string() }),
+    }
+}

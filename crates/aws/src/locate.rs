@@ -1,0 +1,91 @@
+//! Where things are: the VPC of an id that an event named, and the VPCs that may be a topology's.
+
+use crate::errors::fault;
+use crate::network::{FILTER_VALUES, Network, filter, tags};
+use aws_sdk_ec2::types::{Filter, Vpc};
+use reconciler::{Candidate, Fault, Locate};
+use std::collections::{BTreeMap, BTreeSet};
+use topology::{Place, ResourceId, Seen, Topology, VpcId};
+
+/// The tags by which `plumb render` marks a VPC.
+const TOPOLOGY_TAG: &str = "plumbline:topology";
+const VPC_TAG: &str = "plumbline:vpc";
+
+impl Locate for Network {
+    async fn locate(
+        &self,
+        place: &Place,
+        ids: &BTreeSet<ResourceId>,
+    ) -> Result<BTreeMap<ResourceId, Seen<VpcId>>, Fault> {
+        let mut found = BTreeMap::new();
+        let mut groups = BTreeSet::new();
+        for id in ids {
+            if id.as_str().starts_with("vpc-") {
+                // Whether it exists is for whoever binds it to find out.
+                found.insert(id.clone(), Seen::Present(VpcId::from(id.as_str())));
+            } else if id.as_str().starts_with("sg-") {
+                match self.groups.vpc(place, id) {
+                    Some(vpc) => _ = found.insert(id.clone(), Seen::Present(vpc)),
+                    None => _ = groups.insert(id.as_str()),
+                }
+            }
+        }
+        if !groups.is_empty() {
+            let described = self.describe_groups(place, "group-id", groups.iter().copied()).await?;
+            found.extend(groups.into_iter().map(|id| (id.into(), Seen::Absent)));
+            found.extend(described.into_iter().map(|facts| (facts.id, Seen::Present(facts.vpc))));
+        }
+        Ok(found)
+    }
+
+    async fn candidates(&self, place: &Place, topology: &Topology) -> Result<Vec<Candidate>, Fault> {
+        let claimed = filter(&format!("tag:{TOPOLOGY_TAG}"), [topology.id.as_str()]);
+        let mut found = self.describe_vpcs(place, claimed).await?;
+        let named: Vec<&str> = topology.vpcs.values().filter_map(|vpc| vpc.id.as_ref()).map(VpcId::as_str).collect();
+        for chunk in named.chunks(FILTER_VALUES) {
+            found.extend(self.describe_vpcs(place, filter("vpc-id", chunk.iter().copied())).await?);
+        }
+        // A VPC that is tagged and named by id came twice.
+        let by_id: BTreeMap<VpcId, Candidate> = found.into_iter().map(|vpc| (vpc.vpc.clone(), vpc)).collect();
+        Ok(by_id.into_values().collect())
+    }
+}
+
+impl Network {
+    async fn describe_vpcs(&self, place: &Place, by: Filter) -> Result<Vec<Candidate>, Fault> {
+        let ec2 = self.clients.regional(place)?.ec2;
+        let mut found = vec![];
+        let mut pages = ec2.describe_vpcs().filters(by).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| fault("DescribeVpcs", &error))?;
+            found.extend(page.vpcs().iter().filter_map(candidate));
+        }
+        Ok(found)
+    }
+}
+
+fn candidate(vpc: &Vpc) -> Option<Candidate> {
+    let tags = tags(vpc.tags());
+    let claims = tags.get(TOPOLOGY_TAG).zip(tags.get(VPC_TAG));
+    Some(Candidate {
+        vpc: vpc.vpc_id()?.into(),
+        cidr: vpc.cidr_block().unwrap_or_default().into(),
+        claims: claims.map(|(topology, name)| (topology.as_str().into(), name.as_str().into())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ec2::types::Tag;
+
+    #[test]
+    fn a_claim_needs_both_tags() {
+        let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+        let vpc = Vpc::builder().vpc_id("vpc-1").cidr_block("10.0.0.0/16").tags(tag(TOPOLOGY_TAG, "three-tier"));
+        assert_eq!(candidate(&vpc.clone().build()).unwrap().claims, None);
+        let found = candidate(&vpc.tags(tag(VPC_TAG, "main")).build()).unwrap();
+        assert_eq!(found.claims, Some(("three-tier".into(), "main".into())));
+        assert_eq!((found.vpc.as_str(), found.cidr.as_str()), ("vpc-1", "10.0.0.0/16"));
+    }
+}

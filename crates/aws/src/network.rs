@@ -1,0 +1,42 @@
+//! The network as the EC2 and CloudFormation APIs show and change it: one value that serves every control's ports.
+
+use crate::clients::Clients;
+use crate::security_groups::Groups;
+use aws_sdk_ec2::types::{Filter, Tag};
+use std::collections::BTreeMap;
+
+/// EC2 allows so many values in one filter
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>).
+pub(crate) const FILTER_VALUES: usize = 200;
+/// The largest page of the describes that take a page size; fewer pages, fewer tokens of the bucket.
+pub(crate) const PAGE: i32 = 1000;
+
+/// The adapter behind `Observe`, `Apply`, `Locate` and `Stacks`.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub(crate) clients: Clients,
+    pub(crate) groups: Groups,
+}
+
+impl Network {
+    /// Over these clients: read-only ones make a network that cannot be changed.
+    pub fn new(clients: Clients) -> Self {
+        Self { clients, groups: Groups::default() }
+    }
+
+    /// The same network, unable to change anything, sharing what was learned of names.
+    pub fn read_only(&self) -> Self {
+        Self { clients: self.clients.read_only(), groups: self.groups.clone() }
+    }
+}
+
+/// A filter of a describe.
+pub(crate) fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
+    let values = values.into_iter().map(Into::into).collect();
+    Filter::builder().name(name).set_values(Some(values)).build()
+}
+
+/// EC2's tags as a map.
+pub(crate) fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
+    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))).collect()
+}
