@@ -4,6 +4,7 @@
 mod clients;
 mod clock;
 mod errors;
+mod ledger;
 mod locate;
 mod network;
 mod security_groups;
@@ -12,4 +13,5 @@ mod stacks;
 pub use clients::{Access, Called, Calls, Clients, setting};
 pub use clock::SystemClock;
 pub use errors::Error;
+pub use ledger::DynamoLedger;
 pub use network::Network;

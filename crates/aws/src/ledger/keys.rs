@@ -1,0 +1,174 @@
+//! Partition keys, sort keys and how long items are kept.
+
+use jiff::{SignedDuration, Timestamp};
+use reconciler::{ClientToken, Intent, LoopKey};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use topology::{Place, ResourceId, Subject, TopologyId, Verb, VpcId, VpcName};
+
+/// An audit looks at a year, and comes a month late.
+pub(super) const RECORDS: SignedDuration = SignedDuration::from_hours(400 * 24);
+/// An exemption that has just ended explains why enforcement returned.
+pub(super) const DIRECTIVES: SignedDuration = SignedDuration::from_hours(48);
+/// Leases and what was said are only compared within minutes.
+pub(super) const SHORT: SignedDuration = SignedDuration::from_hours(24);
+/// Repairs older than this are nobody's question (`Standing::repairs`).
+pub(super) const WINDOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// DynamoDB takes sort keys of up to 1,024 bytes; what people wrote is hashed beyond this.
+const LONGEST: usize = 512;
+
+pub(super) const LEASE: &str = "lease";
+pub(super) const LAYER: &str = "layer";
+pub(super) const TOPOLOGY: &str = "topology#";
+pub(super) const VPC: &str = "vpc#";
+pub(super) const DIRECTIVE: &str = "directive#";
+pub(super) const RECORD: &str = "record#";
+pub(super) const RESOURCE: &str = "resource#";
+pub(super) const RESUMED: &str = "resumed#";
+
+pub(super) fn place(place: &Place) -> String {
+    format!("place#{place}")
+}
+
+pub(super) fn topology(place: &Place, topology: &TopologyId) -> String {
+    format!("topology#{place}#{topology}")
+}
+
+pub(super) fn control(key: &LoopKey) -> String {
+    let LoopKey { place, topology, control } = key;
+    format!("loop#{place}#{topology}#{control}")
+}
+
+pub(super) fn known(topology: &TopologyId) -> String {
+    format!("{TOPOLOGY}{topology}")
+}
+
+pub(super) fn holder(vpc: &VpcId) -> String {
+    format!("{VPC}{vpc}")
+}
+
+pub(super) fn binding(name: &VpcName) -> String {
+    format!("{VPC}{name}")
+}
+
+pub(super) fn directive(verb: Verb, subject: &Subject) -> String {
+    let verb = match verb {
+        Verb::Pause => "pause",
+        Verb::Exempt => "exempt",
+        Verb::Approve => "approve",
+        Verb::Reject => "reject",
+        Verb::Evacuate => "evacuate",
+    };
+    let subject = match subject {
+        Subject::Topology { topology, control: None } => format!("topology#{topology}#*"),
+        Subject::Topology { topology, control: Some(control) } => format!("topology#{topology}#{control}"),
+        Subject::Resource(id) => format!("resource#{id}"),
+    };
+    format!("{DIRECTIVE}{verb}#{}", short(&subject))
+}
+
+pub(super) fn said(what: &str) -> String {
+    format!("said#{}", short(what))
+}
+
+pub(super) fn record(token: &ClientToken) -> String {
+    format!("{RECORD}{}", token.0)
+}
+
+pub(super) fn resumed(token: &ClientToken) -> String {
+    format!("{RESUMED}{}", token.0)
+}
+
+pub(super) fn resource(id: &ResourceId) -> String {
+    format!("{RESOURCE}{id}")
+}
+
+/// Where the record of an intent at `at` would begin: for ranges.
+pub(super) fn records_since(at: Timestamp) -> String {
+    format!("{RECORD}{}", time(at))
+}
+
+pub(super) fn open(token: &ClientToken) -> String {
+    let action = token.0.split_once('-').map_or(token.0.as_str(), |(_, action)| action);
+    format!("open#{action}")
+}
+
+/// The token of an intent: its time, so that tokens sort, and a digest of what it changes and how, so that the same action is found
+/// again. 47 ASCII characters; EC2 takes 64.
+pub(super) fn token(intent: &Intent, at: Timestamp) -> ClientToken {
+    let mut digest = Sha256::new();
+    digest.update(intent.resource.to_string());
+    digest.update([0]);
+    // `serde_json` keeps the keys of an object sorted, so the same action is the same text.
+    digest.update(intent.action.to_string());
+    ClientToken(format!("{}-{}", time(at), hex(&digest.finalize()[..16])))
+}
+
+/// The microsecond in a fixed width, so that text sorts by time; enough until the year 4253.
+fn time(at: Timestamp) -> String {
+    format!("{:014x}", at.as_microsecond().max(0))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn short(text: &str) -> String {
+    if text.len() <= LONGEST { text.into() } else { format!("sha256:{}", hex(&Sha256::digest(text))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use topology::Effect;
+
+    fn intent(action: serde_json::Value) -> Intent {
+        Intent {
+            resource: Place::new("111122223333", "eu-west-1").key("sg-1"),
+            name: "main/alb".into(),
+            action,
+            summary: "revoke".into(),
+            effect: Effect::Remove,
+            contains: true,
+            causes: vec![],
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn tokens_sort_by_time_and_tell_actions_apart() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let (a, b) = (intent(json!({"revoke": 1})), intent(json!({"revoke": 2})));
+        assert!(token(&a, at(1_790_000_000)) < token(&b, at(1_790_000_001)));
+        assert!(token(&b, at(1_790_000_000)) < token(&a, at(1_790_000_001)));
+        assert_eq!(open(&token(&a, at(1))), open(&token(&a, at(2))));
+        assert_ne!(open(&token(&a, at(1))), open(&token(&b, at(1))));
+        assert!(token(&a, at(1_790_000_000)).0.len() <= 64);
+        assert!(record(&token(&a, at(5))) >= records_since(at(5)));
+        assert!(record(&token(&a, at(4))) < records_since(at(5)));
+    }
+
+    #[test]
+    fn one_range_holds_recent_records_created_ids_and_resumed_repairs_only() {
+        let from = records_since(Timestamp::UNIX_EPOCH);
+        for inside in [RECORD.to_owned() + "ffff", resource(&"nat-1".into()), RESUMED.to_owned() + "0"] {
+            assert!(inside >= from, "{inside}");
+        }
+        for outside in [LEASE, "open#ff"] {
+            assert!(*outside < *from, "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_still_makes_a_key() {
+        let long = "x".repeat(5000);
+        assert!(said(&long).len() < 1024);
+        assert_ne!(said(&long), said(&format!("{long}y")));
+        assert_eq!(said("dead-letter"), "said#dead-letter");
+    }
+}
