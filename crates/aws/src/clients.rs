@@ -9,6 +9,9 @@ use crate::errors::Error;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_ec2::config::SharedHttpClient;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{ConnectorBuilder, tls};
 use reconciler::{Fault, FaultClass};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -68,6 +71,7 @@ impl Clients {
     pub async fn connect(home: Place, access: Access) -> Self {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(aws_config::Region::new(home.region.as_str().to_owned()))
+            .http_client(one_http_client())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(
                 TimeoutConfig::builder()
@@ -145,6 +149,21 @@ impl Clients {
     pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
         client!(self, aws_sdk_sns, &self.config)
     }
+}
+
+/// One HTTP client for every service and both kinds of access: certificates are read once, and connections to an endpoint are shared.
+/// Otherwise the same as the one that each SDK client makes for itself.
+fn one_http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = ConnectorBuilder::default()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+            .proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.build()
+    })
 }
 
 /// A setting from the environment.

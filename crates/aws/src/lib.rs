@@ -7,11 +7,15 @@ mod errors;
 mod ledger;
 mod locate;
 mod network;
+mod outbox;
 mod security_groups;
 mod stacks;
+mod topologies;
 
 pub use clients::{Access, Called, Calls, Clients, setting};
 pub use clock::SystemClock;
 pub use errors::Error;
 pub use ledger::DynamoLedger;
 pub use network::Network;
+pub use outbox::{AwsOutbox, Destinations};
+pub use topologies::{home, served};

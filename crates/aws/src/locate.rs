@@ -38,16 +38,25 @@ impl Locate for Network {
         Ok(found)
     }
 
-    async fn candidates(&self, place: &Place, topology: &Topology) -> Result<Vec<Candidate>, Fault> {
+    async fn candidates(
+        &self,
+        place: &Place,
+        topology: &Topology,
+        pinned: &BTreeSet<VpcId>,
+    ) -> Result<Vec<Candidate>, Fault> {
         let claimed = filter(&format!("tag:{TOPOLOGY_TAG}"), [topology.id.as_str()]);
         let mut found = self.describe_vpcs(place, claimed).await?;
-        let named: Vec<&str> = topology.vpcs.values().filter_map(|vpc| vpc.id.as_ref()).map(VpcId::as_str).collect();
+        let mut named: BTreeSet<&VpcId> =
+            topology.vpcs.values().filter_map(|vpc| vpc.id.as_ref()).chain(pinned).collect();
+        // What the tags already brought need not be described again.
+        for claimed in &found {
+            named.remove(&claimed.vpc);
+        }
+        let named: Vec<&str> = named.into_iter().map(VpcId::as_str).collect();
         for chunk in named.chunks(FILTER_VALUES) {
             found.extend(self.describe_vpcs(place, filter("vpc-id", chunk.iter().copied())).await?);
         }
-        // A VPC that is tagged and named by id came twice.
-        let by_id: BTreeMap<VpcId, Candidate> = found.into_iter().map(|vpc| (vpc.vpc.clone(), vpc)).collect();
-        Ok(by_id.into_values().collect())
+        Ok(found)
     }
 }
 

@@ -69,6 +69,7 @@ fn record(pk: &str, key: &LoopKey, token: &ClientToken, intent: &Intent) -> Resu
     };
     let mut item = item::item(pk, &keys::record(token), &whole)?;
     item.insert("resource".into(), text(intent.resource.id.as_str()));
+    item.insert("run".into(), text(&intent.run));
     item.insert("removed".into(), AttributeValue::Bool(intent.effect == Effect::Remove));
     item.insert("at".into(), item::value(&intent.at)?);
     item.insert("ttl".into(), ttl(intent.at, RECORDS));
@@ -144,7 +145,8 @@ async fn resume(
     }
     let Some(record) = table.get(pk, &keys::record(token)).await? else { return Ok(()) };
     let mut resumed = item::key(pk, &keys::resumed(token));
-    resumed.extend(record.into_iter().filter(|(name, _)| matches!(name.as_str(), "resource" | "removed" | "at")));
+    resumed
+        .extend(record.into_iter().filter(|(name, _)| matches!(name.as_str(), "resource" | "run" | "removed" | "at")));
     resumed.insert("settled".into(), item::value(&at)?);
     resumed.insert("succeeded".into(), AttributeValue::Bool(result.is_ok()));
     resumed.insert("ttl".into(), ttl(at, WINDOW + WINDOW));

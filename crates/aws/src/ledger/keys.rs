@@ -136,6 +136,7 @@ mod tests {
             effect: Effect::Remove,
             contains: true,
             causes: vec![],
+            run: "run-1".into(),
             at: Timestamp::UNIX_EPOCH,
         }
     }

@@ -19,7 +19,7 @@ pub(super) async fn standing(table: &Table, key: &LoopKey, now: Timestamp) -> Re
     let past = Expression::new("#pk = :pk AND #sk >= :since")
         .with(":pk", text(keys::control(key)))
         .with(":since", text(keys::records_since(intended)));
-    let shown = Some("#pk, #sk, #resource, #removed, #at, #settled, #succeeded");
+    let shown = Some("#pk, #sk, #resource, #run, #removed, #at, #settled, #succeeded");
     let (directives, past) =
         tokio::try_join!(table.query(directives, None, false, None), table.query(past, shown, false, None))?;
 
@@ -65,8 +65,12 @@ fn remember(past: &[Item], since: Timestamp) -> Result<Remembered, Fault> {
             None => item::attribute(item, "at")?,
         };
         if at >= since {
-            let succeeded = item::attribute(item, "succeeded")?;
-            let repair = Repair { at, removed: item::attribute(item, "removed")?, succeeded };
+            let repair = Repair {
+                at,
+                run: item::required(item, "run")?.into(),
+                removed: item::attribute(item, "removed")?,
+                succeeded: item::attribute(item, "succeeded")?,
+            };
             repairs.entry(item::required(item, "resource")?.into()).or_default().insert(token, repair);
         }
     }
@@ -100,6 +104,7 @@ mod tests {
     fn repair(sk: &str, resource: &str, intended: i64, settled: Option<i64>) -> Item {
         let mut item = item::key("loop#x", sk);
         item.insert("resource".into(), text(resource));
+        item.insert("run".into(), text("run-1"));
         item.insert("removed".into(), AttributeValue::Bool(true));
         item.insert("at".into(), item::value(&at(intended)).unwrap());
         if let Some(settled) = settled {

@@ -1,0 +1,51 @@
+//! The sweep: asks every control to look at every topology.
+
+use crate::edge::{Error, serve};
+use crate::{emf, log};
+use aws::{Access, AwsOutbox, Clients, Destinations, DynamoLedger, SystemClock, home, served, setting};
+use reconciler::{Clock, Served};
+use serde_json::Value;
+
+/// Runs the sweep function until Lambda ends it.
+///
+/// # Errors
+/// When the environment is not what template.yaml makes of it, or the runtime interface fails.
+pub async fn sweep() -> Result<(), Error> {
+    log::start();
+    serve(Sweeper::wire().await, |sweeper: &'static Sweeper, event, _, _| sweeper.handle(event)).await
+}
+
+struct Sweeper {
+    served: Served,
+    clients: Clients,
+    ledger: DynamoLedger,
+    outbox: AwsOutbox,
+}
+
+impl Sweeper {
+    async fn wire() -> Result<Self, Error> {
+        let table = setting("PLUMBLINE_LEDGER")?;
+        let served = served(home()?)?;
+        for (file, problems) in &served.refused {
+            tracing::error!(file, problems, "a document is refused; the others are served");
+        }
+        let clients = Clients::connect(served.home.clone(), Access::Full).await;
+        let ledger = DynamoLedger::new(clients.dynamodb(), table);
+        let outbox = AwsOutbox::new(&clients, Destinations::of_sweep()?);
+        tracing::info!(home = %served.home, topologies = served.topologies.len(), "started");
+        Ok(Self { served, clients, ledger, outbox })
+    }
+
+    async fn handle(&self, event: Value) -> Result<Value, Error> {
+        let Self { served, clients, ledger, outbox } = self;
+        let swept = reconciler::sweep(&event, served, ledger, outbox, &SystemClock).await;
+        let calls = clients.calls().take();
+        let swept = swept?;
+        for (place, topology) in &swept.vanished {
+            tracing::warn!(%place, %topology, "the layer does not hold it any more: nothing of its network is touched");
+        }
+        tracing::info!(why = swept.why, requested = swept.requested.len(), "swept");
+        emf::print("sweep", &swept.metrics, &calls, SystemClock.now());
+        Ok(serde_json::to_value(&swept)?)
+    }
+}
