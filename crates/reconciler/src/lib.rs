@@ -1,17 +1,27 @@
 //! The loop, once: hints in, a verified network and a record out. It knows no AWS SDK and no control by name.
 
+pub mod bind;
+mod decode;
 mod dispatch;
+mod enforce;
 mod error;
 mod fault;
+pub mod guard;
 mod hand;
 mod hint;
+mod locate;
 mod metrics;
 mod ports;
+mod reconcile;
 mod records;
+mod survey;
 mod sweep;
+mod tell;
 mod world;
 
+pub use decode::{Decoded, decode, decode_value, recheck_body};
 pub use dispatch::{BatchOutcome, Message, dispatch};
+pub use enforce::enforce;
 pub use error::Error;
 pub use fault::{Fault, FaultClass};
 pub use hand::{Answer, answer, answer_read_only};
@@ -22,5 +32,6 @@ pub use records::{
     ActionOutcome, Binding, Bindings, Bound, Candidate, ClientToken, Intent, LayerMark, Lease, LoopKey, Outcome,
     OutcomeEvent, Pinned, Record, Report, Served,
 };
+pub use survey::{Survey, Target, survey};
 pub use sweep::{Swept, sweep};
 pub use world::{Eyes, Hands, Limits, Ports, ReadPorts, Run, Settings};

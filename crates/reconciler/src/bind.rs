@@ -1,0 +1,198 @@
+//! Which VPC is which: pinned once, and then trusted more than any tag.
+//!
+//! Architecture invariant: a tag finds a VPC the first time and never moves it afterwards. Whoever can create or delete tags can
+//! neither turn enforcement towards another VPC nor switch it off.
+
+use crate::{Binding, Bindings, Bound, Candidate, Fault, Ledger, LedgerRead, Locate, Pinned};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use topology::{Held, Place, Topology, TopologyId, Vpc, VpcId, VpcName};
+
+/// The VPCs of a topology, as far as they are certain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binds {
+    /// What may be observed, and enforced once `pins` are written.
+    pub bound: Bound,
+    /// Found, but not pinned yet. Only an enforce run writes them.
+    pub pins: Vec<(VpcName, Binding)>,
+    /// What is not certain, each with the reason.
+    pub held: Vec<Held>,
+}
+
+/// Finds the VPCs of a topology. `verify`: ask AWS even if every VPC is pinned (a sweep, a by-hand run); a hinted run trusts the pin.
+pub async fn bind(
+    place: &Place,
+    topology: &Topology,
+    verify: bool,
+    locate: &impl Locate,
+    ledger: &impl LedgerRead,
+    now: Timestamp,
+) -> Result<Binds, Fault> {
+    let pinned = ledger.bindings(place, &topology.id).await?;
+    let certain = topology.vpcs.iter().all(|(name, vpc)| pinned.get(name).is_some_and(|pin| agrees(pin, vpc)));
+    if certain && !verify {
+        let vpcs =
+            topology.vpcs.keys().filter_map(|name| Some((name.clone(), pinned.get(name)?.vpc.clone()))).collect();
+        let bound = Bound { place: place.clone(), topology: topology.id.clone(), vpcs };
+        return Ok(Binds { bound, pins: vec![], held: vec![] });
+    }
+    let ids: BTreeSet<VpcId> = pinned.values().map(|pin| pin.vpc.clone()).collect();
+    let candidates = locate.candidates(place, topology, &ids).await?;
+    let mut holders = BTreeMap::new();
+    for candidate in &candidates {
+        if let Some(holder) = ledger.holder(place, &candidate.vpc).await? {
+            holders.insert(candidate.vpc.clone(), holder);
+        }
+    }
+    Ok(decide(place, topology, &pinned, &candidates, &holders, now))
+}
+
+/// Writes what [`bind`] found. A pin that somebody else took meanwhile unbinds the VPC and says so.
+pub async fn pin(binds: &mut Binds, ledger: &impl Ledger) -> Result<(), Fault> {
+    for (name, binding) in std::mem::take(&mut binds.pins) {
+        let Bound { place, topology, vpcs } = &mut binds.bound;
+        let taken = match ledger.pin(place, topology, &name, &binding, false).await? {
+            Pinned::Yes => continue,
+            Pinned::NameTaken(other) => format!("{name} is bound to {} meanwhile", other.vpc),
+            Pinned::VpcTaken(other, as_name) => claimed_twice(&binding.vpc, topology, &name, &other, &as_name),
+        };
+        vpcs.remove(&name);
+        let held =
+            note(place, topology, &name, Some(&binding.vpc), taken, rebind_command(topology, &name, &binding.vpc));
+        binds.held.push(held);
+    }
+    Ok(())
+}
+
+fn agrees(pin: &Binding, declared: &Vpc) -> bool {
+    pin.cidr == declared.cidr.to_string() && declared.id.as_ref().is_none_or(|id| *id == pin.vpc)
+}
+
+/// The whole decision, without asking anybody.
+pub(crate) fn decide(
+    place: &Place,
+    topology: &Topology,
+    pinned: &Bindings,
+    candidates: &[Candidate],
+    holders: &BTreeMap<VpcId, (TopologyId, VpcName)>,
+    now: Timestamp,
+) -> Binds {
+    let id = &topology.id;
+    let mut binds = Binds {
+        bound: Bound { place: place.clone(), topology: id.clone(), vpcs: BTreeMap::new() },
+        pins: vec![],
+        held: vec![],
+    };
+    for (name, declared) in &topology.vpcs {
+        let claiming: Vec<&Candidate> = candidates.iter().filter(|c| claims(c, id, name, declared)).collect();
+        let found = match pinned.get(name) {
+            Some(pin) => keep(name, pin, declared, candidates).map(|()| {
+                for other in claiming.iter().filter(|candidate| candidate.vpc != pin.vpc) {
+                    let why = format!(
+                        "{} also claims to be {name} of {id}; {}, which is bound, stays enforced and {0} is not touched",
+                        other.vpc, pin.vpc
+                    );
+                    let remedy = format!(
+                        "remove the tags plumbline:topology and plumbline:vpc from {}, or {}",
+                        other.vpc,
+                        rebind_command(id, name, &other.vpc)
+                    );
+                    binds.held.push(note(place, id, name, Some(&other.vpc), why, remedy));
+                }
+                pin.vpc.clone()
+            }),
+            None => find(id, name, declared, &claiming, holders).inspect(|vpc| {
+                let binding = Binding { vpc: vpc.clone(), cidr: declared.cidr.to_string(), at: now };
+                binds.pins.push((name.clone(), binding));
+            }),
+        };
+        match found {
+            Ok(vpc) => _ = binds.bound.vpcs.insert(name.clone(), vpc),
+            Err((vpc, why, remedy)) => binds.held.push(note(place, id, name, vpc.as_ref(), why, remedy)),
+        }
+    }
+    binds
+}
+
+type Refusal = (Option<VpcId>, String, String);
+
+/// A pinned VPC, as long as it is there and is what was pinned.
+fn keep(name: &VpcName, pin: &Binding, declared: &Vpc, candidates: &[Candidate]) -> Result<(), Refusal> {
+    let remedy = |to: &str| {
+        format!(r#"if that is meant: {{"rebind":{{"topology":"…","vpc":"{name}","to":"{to}","reason":"…"}}}}"#)
+    };
+    if let Some(id) = declared.id.as_ref().filter(|id| **id != pin.vpc) {
+        let why = format!("the document now names {id}, but {name} is bound to {}", pin.vpc);
+        return Err((Some(pin.vpc.clone()), why, remedy(id.as_str())));
+    }
+    if pin.cidr != declared.cidr.to_string() {
+        let why = format!("{name} is bound to {} with {}, but {} is declared", pin.vpc, pin.cidr, declared.cidr);
+        return Err((Some(pin.vpc.clone()), why, remedy(pin.vpc.as_str())));
+    }
+    match candidates.iter().find(|candidate| candidate.vpc == pin.vpc) {
+        None => {
+            Err((Some(pin.vpc.clone()), format!("{}, which {name} is bound to, is gone", pin.vpc), remedy("vpc-…")))
+        }
+        Some(candidate) if candidate.cidr != pin.cidr => {
+            let why = format!("{} now has {}, but was bound with {}", pin.vpc, candidate.cidr, pin.cidr);
+            Err((Some(pin.vpc.clone()), why, remedy(pin.vpc.as_str())))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// An unpinned VPC: exactly one that claims the name and has the declared range.
+fn find(
+    id: &TopologyId,
+    name: &VpcName,
+    declared: &Vpc,
+    claiming: &[&Candidate],
+    holders: &BTreeMap<VpcId, (TopologyId, VpcName)>,
+) -> Result<VpcId, Refusal> {
+    let range = declared.cidr.to_string();
+    let (fitting, other): (Vec<&Candidate>, Vec<&Candidate>) = claiming.iter().partition(|c| c.cidr == range);
+    match fitting.as_slice() {
+        [] => {
+            let why = match other.first() {
+                None => format!("no VPC is tagged plumbline:topology={id} and plumbline:vpc={name}"),
+                Some(candidate) => {
+                    format!("{} claims to be {name}, but has {}, not {range}", candidate.vpc, candidate.cidr)
+                }
+            };
+            let remedy = "deploy the rendered template, tag the VPC, or correct the document".to_owned();
+            Err((other.first().map(|candidate| candidate.vpc.clone()), why, remedy))
+        }
+        [only] => match holders.get(&only.vpc).filter(|(holder, as_name)| (holder, as_name) != (id, name)) {
+            None => Ok(only.vpc.clone()),
+            Some((holder, as_name)) => {
+                let remedy = "let only one document declare this VPC".to_owned();
+                Err((Some(only.vpc.clone()), claimed_twice(&only.vpc, id, name, holder, as_name), remedy))
+            }
+        },
+        several => {
+            let ids: Vec<&str> = several.iter().map(|candidate| candidate.vpc.as_str()).collect();
+            let why = format!("{} all claim to be {name} of {id} with {range}", ids.join(" and "));
+            Err((None, why, rebind_command(id, name, &several.first().map_or("vpc-…".into(), |c| c.vpc.clone()))))
+        }
+    }
+}
+
+fn claims(candidate: &Candidate, id: &TopologyId, name: &VpcName, declared: &Vpc) -> bool {
+    match &declared.id {
+        Some(vpc) => candidate.vpc == *vpc,
+        None => candidate.claims.as_ref().is_some_and(|(topology, vpc)| topology == id && vpc == name),
+    }
+}
+
+fn claimed_twice(vpc: &VpcId, id: &TopologyId, name: &VpcName, holder: &TopologyId, as_name: &VpcName) -> String {
+    format!("{vpc} is {as_name} of {holder} already, and {id} claims it as {name}")
+}
+
+fn rebind_command(id: &TopologyId, name: &VpcName, to: &VpcId) -> String {
+    format!(r#"choose one: {{"rebind":{{"topology":"{id}","vpc":"{name}","to":"{to}","reason":"…"}}}}"#)
+}
+
+fn note(place: &Place, id: &TopologyId, name: &VpcName, vpc: Option<&VpcId>, why: String, remedy: String) -> Held {
+    let resource = vpc.map_or_else(|| format!("{id}/{name}"), |vpc| vpc.to_string());
+    Held { resource: place.key(resource), name: name.to_string(), why, remedy }
+}

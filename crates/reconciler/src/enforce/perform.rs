@@ -1,0 +1,167 @@
+//! One round: each step that may go ahead is written down, done, and written down again.
+
+use super::{Progress, Stop};
+use crate::guard::Verdict;
+use crate::survey::{Survey, described, spoken};
+use crate::{ActionOutcome, Apply, Clock, Fault, FaultClass, Intent, Lease, Ledger, Outcome, Run, Target};
+use jiff::SignedDuration;
+use std::collections::VecDeque;
+use topology::{Action, Control, Step};
+
+/// Answers whether anything was applied.
+#[allow(clippy::too_many_arguments, reason = "one round's whole context; a struct would only rename it")]
+pub(super) async fn round<C: Control>(
+    target: &Target<'_>,
+    survey: &Survey<C::Action>,
+    verdicts: Vec<Verdict>,
+    hands: &impl Apply<C>,
+    ledger: &impl Ledger,
+    clock: &impl Clock,
+    run: &Run,
+    lease: &Lease,
+    progress: &mut Progress,
+) -> bool {
+    let mut done: Vec<bool> = vec![];
+    let mut applied = false;
+    for (step, verdict) in survey.plan.steps.iter().zip(verdicts) {
+        let key = key_of(&step.action);
+        let held = spoken(verdict, survey.standing.now);
+        let missing = step.needs.iter().find(|needed| done.get(**needed) != Some(&true));
+        let outcome = match (progress.outcome(&key), held, missing) {
+            _ if progress.accepted.contains(&key) => Outcome::Converging {
+                recheck_after: SignedDuration::ZERO,
+                why: "AWS accepted it and does not show it yet".into(),
+            },
+            (Some(Outcome::Failed(fault)), _, _) => Outcome::Failed(fault.clone()),
+            (_, Some(held), _) => held,
+            (_, None, Some(needed)) => {
+                Outcome::Skipped { why: format!("step {} of the plan, which it needs, is not done", needed + 1) }
+            }
+            (_, None, None) if run.deadline.is_some_and(|deadline| clock.now() >= deadline) => {
+                progress.stopped = Some(Stop::OutOfTime);
+                return applied;
+            }
+            (_, None, None) => {
+                let (outcome, parts) = perform(target, step, hands, ledger, clock, run, lease, progress).await;
+                applied |= parts;
+                outcome
+            }
+        };
+        done.push(outcome == Outcome::Applied);
+        progress.note(key, described(step, outcome));
+        if progress.stopped.is_some() {
+            break;
+        }
+    }
+    applied
+}
+
+/// One action, or the parts of it that AWS takes. Answers what became of the whole, and whether any part was applied.
+#[allow(clippy::too_many_arguments, reason = "one action's whole context; a struct would only rename it")]
+async fn perform<C: Control>(
+    target: &Target<'_>,
+    step: &Step<C::Action>,
+    hands: &impl Apply<C>,
+    ledger: &impl Ledger,
+    clock: &impl Clock,
+    run: &Run,
+    lease: &Lease,
+    progress: &mut Progress,
+) -> (Outcome, bool) {
+    let (mut queue, mut any, mut whole) = (VecDeque::from([step.action.clone()]), false, Outcome::Applied);
+    while let Some(action) = queue.pop_front() {
+        let result = match once(target, step, &action, hands, ledger, clock, run, lease).await {
+            Ok(result) => result,
+            Err(stop) => {
+                let recheck = SignedDuration::ZERO;
+                let left = match &stop {
+                    Stop::Ledger(fault) => Outcome::Failed(fault.clone()),
+                    Stop::LeaseLost | Stop::OutOfTime | Stop::Older(..) => {
+                        Outcome::Converging { recheck_after: recheck, why: "the lease was lost".into() }
+                    }
+                };
+                progress.stopped = Some(stop);
+                return (left, any);
+            }
+        };
+        let parts = action.split();
+        let whole_action = action == step.action;
+        let outcome = match result {
+            Ok(()) => Outcome::Applied,
+            Err(fault) if fault.class == FaultClass::Batch && !parts.is_empty() => {
+                tracing::info!(action = %action, %fault, parts = parts.len(), "refused as a batch: part by part");
+                queue.extend(parts);
+                continue;
+            }
+            Err(fault) => Outcome::Failed(fault),
+        };
+        any |= outcome == Outcome::Applied;
+        if !whole_action {
+            let part = ActionOutcome { summary: action.to_string(), ..described(step, outcome.clone()) };
+            progress.note(key_of(&action), part);
+        }
+        // The worst part speaks for the whole; one that may be tried again before one that may not.
+        if let Outcome::Failed(fault) = &outcome
+            && !matches!(&whole, Outcome::Failed(worse) if worse.is_retryable() || !fault.is_retryable())
+        {
+            whole = outcome;
+        }
+    }
+    (whole, any)
+}
+
+/// Intend, apply, settle. `Err`: the run must stop.
+#[allow(clippy::too_many_arguments, reason = "one call's whole context; a struct would only rename it")]
+async fn once<C: Control>(
+    target: &Target<'_>,
+    step: &Step<C::Action>,
+    action: &C::Action,
+    hands: &impl Apply<C>,
+    ledger: &impl Ledger,
+    clock: &impl Clock,
+    run: &Run,
+    lease: &Lease,
+) -> Result<Result<(), Fault>, Stop> {
+    let value = match serde_json::to_value(action) {
+        Ok(value) => value,
+        Err(error) => return Ok(Err(Fault::new("record", FaultClass::Terminal, error.to_string()))),
+    };
+    let resource = action.resource();
+    let intent = Intent {
+        causes: target.causes_of(&resource.id),
+        resource,
+        name: action.name(),
+        action: value,
+        summary: action.to_string(),
+        effect: action.effect(),
+        contains: step.contains,
+        run: run.id.clone(),
+        at: clock.now(),
+    };
+    let token = match ledger.intend(lease, &intent).await {
+        Ok(Some(token)) => token,
+        Ok(None) => return Err(Stop::LeaseLost),
+        Err(fault) => return Err(Stop::Ledger(fault)),
+    };
+    let result = hands.apply(&target.key.place, action, &token).await;
+    let inverse = result.as_ref().ok().and_then(|receipt| serde_json::to_value(action.inverse(receipt)).ok());
+    let key = &target.key;
+    let by = intent.causes.first().and_then(|cause| cause.principal.arn.as_deref());
+    match &result {
+        Ok(_) => tracing::info!(
+            topology = %key.topology, control = %key.control, resource = %intent.resource, token = token.0, by,
+            contains = step.contains, action = intent.summary, "applied"
+        ),
+        Err(fault) => tracing::warn!(
+            topology = %key.topology, control = %key.control, resource = %intent.resource, token = token.0, by,
+            contains = step.contains, action = intent.summary, %fault, "not applied"
+        ),
+    }
+    // Whether it took effect is known here; if it cannot be recorded, the intent stays unsettled and says so.
+    ledger.settle(key, &token, &result, inverse, clock.now()).await.map_err(Stop::Ledger)?;
+    Ok(result.map(|_| ()))
+}
+
+fn key_of(action: &impl Action) -> String {
+    serde_json::to_string(action).unwrap_or_else(|_| action.to_string())
+}

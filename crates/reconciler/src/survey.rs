@@ -1,0 +1,172 @@
+//! Looking: what plan and observe runs do, and what each round of an enforce run begins with.
+
+use crate::guard::{self, Item, Verdict};
+use crate::{
+    ActionOutcome, Bound, Cause, Clock, Fault, LayerMark, LedgerRead, Limits, LoopKey, Observe, Outcome, Report,
+};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use topology::{Action, Control, Plan, ResourceId, Scope, Standing, Step, Topology};
+
+/// What one run is about.
+#[derive(Clone, Debug)]
+pub struct Target<'a> {
+    /// The declared network.
+    pub topology: &'a Topology,
+    /// Under which key everything is kept.
+    pub key: LoopKey,
+    /// Its VPCs.
+    pub bound: Bound,
+    /// The ids that hints named within it; empty: everything is looked at.
+    pub hinted: BTreeSet<ResourceId>,
+    /// Who did what, by the events behind this run.
+    pub causes: Vec<Cause>,
+    /// When the first of those events happened.
+    pub first_seen: Option<Timestamp>,
+    /// The layer that the topology came from.
+    pub layer: Option<LayerMark>,
+}
+
+impl Target<'_> {
+    /// The causes that name a resource.
+    pub fn causes_of(&self, resource: &ResourceId) -> Vec<Cause> {
+        self.causes.iter().filter(|cause| cause.resources.contains(resource)).cloned().collect()
+    }
+}
+
+/// A plan with what it was made from.
+#[derive(Clone, Debug)]
+pub struct Survey<A> {
+    /// What closes the gap.
+    pub plan: Plan<A>,
+    /// What was on record when it was made.
+    pub standing: Standing,
+    /// When looking began: changes after this may not have been seen.
+    pub begun: Timestamp,
+}
+
+/// Looks and plans. `None`: the topology says nothing of this control, which leaves it unmanaged.
+///
+/// Architecture invariant: there is nothing here to write with. A port that can only look is enough, and not enough for
+/// [`enforce`](crate::enforce()):
+///
+/// ```compile_fail,E0277
+/// struct Eyes;
+/// impl<C: topology::Control> reconciler::Observe<C> for Eyes {
+///     async fn observe(&self, _: &reconciler::Bound, _: &C::Desired, _: &topology::Scope) -> C::Observed { unreachable!() }
+/// }
+/// async fn no<C: topology::Control>(
+///     target: &reconciler::Target<'_>, ledger: &impl reconciler::Ledger, clock: &impl reconciler::Clock,
+///     settings: &reconciler::Settings, run: &reconciler::Run,
+/// ) {
+///     let _ = reconciler::enforce::<C>(target, &Eyes, ledger, clock, settings, run).await;
+/// }
+/// ```
+///
+/// ```
+/// struct Eyes;
+/// impl<C: topology::Control> reconciler::Observe<C> for Eyes {
+///     async fn observe(&self, _: &reconciler::Bound, _: &C::Desired, _: &topology::Scope) -> C::Observed { unreachable!() }
+/// }
+/// async fn yes<C: topology::Control>(
+///     target: &reconciler::Target<'_>, ledger: &impl reconciler::LedgerRead, clock: &impl reconciler::Clock,
+/// ) {
+///     let _ = reconciler::survey::<C>(target, &Eyes, ledger, clock).await;
+/// }
+/// ```
+pub async fn survey<C: Control>(
+    target: &Target<'_>,
+    eyes: &impl Observe<C>,
+    ledger: &impl LedgerRead,
+    clock: &impl Clock,
+) -> Result<Option<Survey<C::Action>>, Fault> {
+    let Some(desired) = C::desired(target.topology) else { return Ok(None) };
+    let begun = clock.now();
+    let standing = ledger.standing(&target.key, begun).await?;
+    let scope = match target.hinted.is_empty() {
+        true => Scope::Everything,
+        false => C::scope(desired, &target.hinted),
+    };
+    let observed = eyes.observe(&target.bound, desired, &scope).await;
+    let plan = C::plan(&target.key.place, desired, &observed, &standing);
+    Ok(Some(Survey { plan, standing, begun }))
+}
+
+/// A run that only looks: `mode` is `plan` or `observe`. `barred`: why an enforce run may not do more than look now.
+pub(crate) async fn look<C: Control>(
+    target: &Target<'_>,
+    mode: &str,
+    barred: Option<(String, String)>,
+    eyes: &impl Observe<C>,
+    ledger: &impl LedgerRead,
+    clock: &impl Clock,
+    limits: &Limits,
+) -> Result<Option<Report>, Fault> {
+    let Some(survey) = survey::<C>(target, eyes, ledger, clock).await? else { return Ok(None) };
+    let Survey { plan, standing, begun: _ } = &survey;
+    let items: Vec<Item> = plan.steps.iter().map(Item::of).collect();
+    let verdicts = guard::judge(&items, &target.key, standing, "", &BTreeMap::new(), limits);
+    let actions: Vec<ActionOutcome> = (plan.steps.iter().zip(verdicts))
+        .map(|(step, verdict)| {
+            let planned = match &barred {
+                Some((why, remedy)) => Outcome::Held { why: why.clone(), remedy: remedy.clone() },
+                None => Outcome::Planned,
+            };
+            described(step, spoken(verdict, standing.now).unwrap_or(planned))
+        })
+        .collect();
+    let overall = match (plan.steps.is_empty(), barred) {
+        (false, Some((why, remedy))) => Outcome::Held { why, remedy },
+        (false, None) => Outcome::Planned,
+        (true, _) => crate::enforce::idle(plan, standing.now),
+    };
+    let mut report = begin(target, mode, &survey.plan, clock.now());
+    report.flapping = guard::flapping(&items, standing, "", limits).map(ToString::to_string).collect();
+    report.actions = actions;
+    report.overall = overall;
+    Ok(Some(report))
+}
+
+/// A report of what was seen, with nothing done yet.
+pub(crate) fn begin<A: Action>(target: &Target<'_>, mode: &str, plan: &Plan<A>, now: Timestamp) -> Report {
+    let Plan { steps: _, drifts, held, wait: _, blind: _ } = plan;
+    let causes = drifts.iter().enumerate().map(|(at, drift)| (at, target.causes_of(&drift.resource.id)));
+    Report {
+        key: target.key.clone(),
+        mode: mode.to_owned(),
+        overall: Outcome::InSync,
+        causes: causes.filter(|(_, causes)| !causes.is_empty()).collect(),
+        drifts: drifts.clone(),
+        event_path_blind: false,
+        actions: vec![],
+        held: held.clone(),
+        flapping: vec![],
+        first_seen: target.first_seen,
+        finished: now,
+    }
+}
+
+/// A step with what became of it.
+pub(crate) fn described<A: Action>(step: &Step<A>, outcome: Outcome) -> ActionOutcome {
+    let Step { action, after: _, needs: _, contains, stack: _, caveat } = step;
+    ActionOutcome {
+        resource: action.resource(),
+        name: action.name(),
+        summary: action.to_string(),
+        contains: *contains,
+        caveat: caveat.clone(),
+        outcome,
+    }
+}
+
+/// What a verdict makes of a step, unless it may go ahead.
+pub(crate) fn spoken(verdict: Verdict, now: Timestamp) -> Option<Outcome> {
+    match verdict {
+        Verdict::Go => None,
+        Verdict::Hold { by: _, why, remedy } => Some(Outcome::Held { why, remedy }),
+        Verdict::Wait { until, by: _, why } => {
+            Some(Outcome::Converging { recheck_after: until.duration_since(now), why })
+        }
+        Verdict::Skip(why) => Some(Outcome::Skipped { why }),
+    }
+}

@@ -1,0 +1,290 @@
+//! From reports to what the world is told: every outcome on the bus, people only when it matters, and not twice.
+
+use crate::{ActionOutcome, Cause, Fault, Ledger, LoopKey, Metrics, Outbox, Outcome, OutcomeEvent, Report, Served};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
+use topology::{Place, Severity, TopologyId};
+
+/// A held thing is told again after this, so that it is not forgotten over a shift.
+const HELD_AGAIN: SignedDuration = SignedDuration::from_hours(8);
+/// A failure is told again after this: somebody is meant to be at work on it.
+const FAILED_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+/// Something that fights us is told again after this: within the window in which it un-trips.
+const FLAPPING_AGAIN: SignedDuration = SignedDuration::from_mins(10);
+/// A broken event path or a broken document is told once a day.
+const BROKEN_AGAIN: SignedDuration = SignedDuration::from_hours(24);
+/// How long a drift that is left standing counts as announced, so that the sweep does not call the event path blind.
+const ANNOUNCED: SignedDuration = SignedDuration::from_hours(24);
+
+/// Tells about one run. Fills in `event_path_blind`, which needs the memory of what was announced.
+pub(crate) async fn tell(
+    report: &mut Report,
+    swept: bool,
+    ledger: &impl Ledger,
+    outbox: &impl Outbox,
+    now: Timestamp,
+    metrics: &mut Metrics,
+) {
+    let say = Once { ledger, place: report.key.place.clone(), now };
+    let silent = unannounced(report, swept, &say).await;
+    report.event_path_blind = !silent.is_empty();
+    let mut events = vec![];
+    if let Some((kind, page)) = kind_of(report, swept) {
+        let page = match page {
+            Page::No => false,
+            Page::Yes => true,
+            Page::Once(about, period) => say.once(&format!("{}#{kind}#{about}", scope(&report.key)), period).await,
+        };
+        events.push(event(report, kind, headline(report), page));
+    }
+    let mut fighting = report.flapping.clone();
+    fighting.dedup();
+    if !fighting.is_empty() {
+        let names = fighting.join(", ");
+        let page = say.once(&format!("{}#Flapping#{names}", scope(&report.key)), FLAPPING_AGAIN).await;
+        let by = who(report).map(|by| format!(", lately by {by}")).unwrap_or_default();
+        let line = format!("{}: something keeps changing {names}{by}", subject(&report.key));
+        events.push(event(report, "Flapping", line, page));
+    }
+    if report.event_path_blind {
+        // The trail belongs to the place, not to a topology: one page for all of them.
+        let page = say.once("Event Path Blind", BROKEN_AGAIN).await;
+        let line = format!(
+            "{}: no event announced the drift of {}; is a trail that logs management writes still on in {}?",
+            subject(&report.key),
+            silent.join(", "),
+            report.key.place
+        );
+        events.push(event(report, "Event Path Blind", line, page));
+    }
+    send(&events, outbox, metrics).await;
+}
+
+/// Tells that hints were given up on.
+pub(crate) async fn tell_given_up(
+    place: &Place,
+    topology: Option<&TopologyId>,
+    control: topology::ControlId,
+    why: &str,
+    outbox: &impl Outbox,
+    metrics: &mut Metrics,
+) {
+    let name = topology.map_or_else(|| place.to_string(), ToString::to_string);
+    let event = OutcomeEvent {
+        detail_type: "Reconcile Failed".into(),
+        place: place.clone(),
+        topology: topology.cloned(),
+        control: Some(control),
+        headline: format!("{name} ({control}): given up on, see the dead-letter queue: {why}"),
+        detail: serde_json::json!({ "why": why, "dead_lettered": true }),
+        page: true,
+    };
+    send(&[event], outbox, metrics).await;
+}
+
+/// Tells of documents in the layer that were refused. The others stay enforced.
+pub(crate) async fn tell_refused(
+    served: &Served,
+    ledger: &impl Ledger,
+    outbox: &impl Outbox,
+    now: Timestamp,
+    metrics: &mut Metrics,
+) {
+    let say = Once { ledger, place: served.home.clone(), now };
+    let mut events = vec![];
+    for (file, problems) in &served.refused {
+        metrics.refused_documents += 1;
+        events.push(OutcomeEvent {
+            detail_type: "Topology Refused".into(),
+            place: served.home.clone(),
+            topology: None,
+            control: None,
+            headline: format!("{file} is refused and not enforced; every other document stays enforced"),
+            detail: serde_json::json!({ "file": file, "problems": problems }),
+            page: say.once(&format!("Topology Refused#{file}"), BROKEN_AGAIN).await,
+        });
+    }
+    send(&events, outbox, metrics).await;
+}
+
+/// Tells of topologies that disappeared from the layer.
+pub(crate) async fn tell_vanished(
+    vanished: &[(Place, TopologyId)],
+    ledger: &impl Ledger,
+    outbox: &impl Outbox,
+    now: Timestamp,
+    metrics: &mut Metrics,
+) {
+    let mut events = vec![];
+    for (place, id) in vanished {
+        let say = Once { ledger, place: place.clone(), now };
+        events.push(OutcomeEvent {
+            detail_type: "Topology Missing".into(),
+            place: place.clone(),
+            topology: Some(id.clone()),
+            control: None,
+            headline: format!("{id} is no longer among the readable documents: its network is left as it is, and unwatched"),
+            detail: serde_json::json!({ "remedy": "bring the document back, or take this as the end of its enforcement" }),
+            page: say.once(&format!("Topology Missing#{id}"), BROKEN_AGAIN).await,
+        });
+    }
+    send(&events, outbox, metrics).await;
+}
+
+async fn send(events: &[OutcomeEvent], outbox: &impl Outbox, metrics: &mut Metrics) {
+    if events.is_empty() {
+        return;
+    }
+    if let Err(fault) = outbox.publish(events).await {
+        // The network is right and on record; the metric raises an alarm in place of the event.
+        metrics.unpublished += events.len() as u64;
+        for event in events {
+            tracing::error!(detail_type = event.detail_type, headline = event.headline, %fault, "not published");
+        }
+    }
+}
+
+struct Once<'a, L> {
+    ledger: &'a L,
+    place: Place,
+    now: Timestamp,
+}
+
+impl<L: Ledger> Once<'_, L> {
+    /// When the ledger cannot say whether it was said, it is said: twice is better than never.
+    async fn once(&self, what: &str, period: SignedDuration) -> bool {
+        self.claim(what, period).await.unwrap_or(true)
+    }
+
+    async fn claim(&self, what: &str, period: SignedDuration) -> Result<bool, Fault> {
+        self.ledger.say_once(&self.place, what, self.now, period).await
+    }
+}
+
+/// Names of drifts that no event told of, now or before. A drift that is left standing and was told of is remembered.
+async fn unannounced(report: &Report, swept: bool, say: &Once<'_, impl Ledger>) -> Vec<String> {
+    let mut silent: BTreeSet<String> = BTreeSet::new();
+    let standing = !matches!(report.overall, Outcome::Applied | Outcome::InSync);
+    let mut seen = BTreeSet::new();
+    for (at, drift) in report.drifts.iter().enumerate().filter(|(_, drift)| drift.severity > Severity::Advice) {
+        if !seen.insert(&drift.resource) {
+            continue;
+        }
+        let what = || format!("{}#announced#{}", scope(&report.key), drift.resource.id);
+        let caused = report.causes.contains_key(&at);
+        // A failed claim must not raise a false alarm about the trail.
+        if swept && !caused && say.claim(&what(), ANNOUNCED).await.unwrap_or(false) {
+            silent.insert(drift.name.clone());
+        } else if !swept && standing {
+            _ = say.claim(&what(), ANNOUNCED).await;
+        }
+    }
+    silent.into_iter().collect()
+}
+
+enum Page {
+    No,
+    Yes,
+    Once(String, SignedDuration),
+}
+
+fn kind_of(report: &Report, swept: bool) -> Option<(&'static str, Page)> {
+    let exposed = report.drifts.iter().any(|drift| drift.severity == Severity::Exposure);
+    let failed: Vec<&ActionOutcome> =
+        report.actions.iter().filter(|action| matches!(action.outcome, Outcome::Failed(_))).collect();
+    let names = |actions: &[&ActionOutcome]| actions.iter().map(|a| a.summary.as_str()).collect::<Vec<_>>().join(";");
+    Some(match &report.overall {
+        // Nothing was wrong, and that is evidence when a sweep says so; after an event of our own making it is noise.
+        Outcome::InSync if !swept => return None,
+        Outcome::InSync => ("In Sync", Page::No),
+        Outcome::Applied if exposed => ("Reconciled", Page::Yes),
+        Outcome::Applied => ("Reconciled", Page::No),
+        Outcome::Failed(fault) if fault.is_retryable() => ("Reconcile Pending", Page::No),
+        Outcome::Failed(fault) => {
+            let about = if failed.is_empty() { fault.operation.clone() } else { names(&failed) };
+            ("Reconcile Failed", Page::Once(about, FAILED_AGAIN))
+        }
+        Outcome::Converging { .. } if exposed && report.actions.iter().any(|a| a.outcome == Outcome::Applied) => {
+            ("Reconcile Pending", Page::Yes)
+        }
+        Outcome::Converging { .. } | Outcome::Skipped { .. } => ("Reconcile Pending", Page::No),
+        Outcome::Planned if exposed => ("Drift Found", Page::Once(standing_drift(report), HELD_AGAIN)),
+        Outcome::Planned => ("Drift Found", Page::No),
+        Outcome::Held { .. } => ("Drift Held", Page::Once(standing_drift(report), HELD_AGAIN)),
+    })
+}
+
+/// What is left standing, so that the same is not told twice and something new is.
+fn standing_drift(report: &Report) -> String {
+    let mut about: BTreeSet<String> = report.drifts.iter().map(|drift| drift.resource.id.to_string()).collect();
+    about.extend(report.held.iter().map(|held| held.resource.id.to_string()));
+    about.into_iter().collect::<Vec<_>>().join(",")
+}
+
+fn scope(key: &LoopKey) -> String {
+    format!("{}#{}", key.topology, key.control)
+}
+
+fn subject(key: &LoopKey) -> String {
+    format!("{} ({})", key.topology, key.control)
+}
+
+fn event(report: &Report, kind: &str, headline: String, page: bool) -> OutcomeEvent {
+    OutcomeEvent {
+        detail_type: kind.into(),
+        place: report.key.place.clone(),
+        topology: Some(report.key.topology.clone()),
+        control: Some(report.key.control),
+        headline,
+        detail: serde_json::to_value(&*report).unwrap_or_default(),
+        page,
+    }
+}
+
+/// One line for a person: what, how bad, who, and what became of it.
+pub(crate) fn headline(report: &Report) -> String {
+    let name = subject(&report.key);
+    let exposures = report.drifts.iter().filter(|drift| drift.severity == Severity::Exposure).count();
+    let worst = report.drifts.iter().max_by_key(|drift| drift.severity);
+    let what = match (worst, report.drifts.len()) {
+        (None, _) => String::new(),
+        (Some(drift), 1) => format!("{}: {} ({})", drift.name, drift.summary, drift.severity),
+        (Some(drift), all) if exposures > 0 => {
+            format!("{}: {} ({}), {exposures} exposures in {all} drifts", drift.name, drift.summary, drift.severity)
+        }
+        (Some(drift), all) => format!("{}: {}, and {} more", drift.name, drift.summary, all - 1),
+    };
+    let by = who(report).map(|by| format!(" by {by}")).unwrap_or_default();
+    let applied = report.actions.iter().filter(|action| action.outcome == Outcome::Applied).count();
+    let became = match &report.overall {
+        Outcome::InSync => return format!("{name}: in sync"),
+        Outcome::Planned => {
+            format!("{} planned, nothing changed ({} mode)", actions(report.actions.len()), report.mode)
+        }
+        Outcome::Applied => format!("put back with {} and verified", actions(applied)),
+        Outcome::Converging { recheck_after: _, why } => format!("{} done, looked at again: {why}", actions(applied)),
+        Outcome::Held { why, remedy } => format!("held: {why}; {remedy}"),
+        Outcome::Skipped { why } => format!("skipped: {why}"),
+        Outcome::Failed(fault) => format!("{} done, then {fault}", actions(applied)),
+    };
+    match what.is_empty() {
+        true => format!("{name}: {became}"),
+        false => format!("{name}: {what}{by}; {became}"),
+    }
+}
+
+fn actions(count: usize) -> String {
+    format!("{count} action{}", if count == 1 { "" } else { "s" })
+}
+
+fn who(report: &Report) -> Option<String> {
+    report.causes.values().flatten().max_by_key(|cause| cause.at).map(person)
+}
+
+/// A caller as a person would name it.
+pub(crate) fn person(cause: &Cause) -> String {
+    let principal = &cause.principal;
+    let name = principal.arn.clone().unwrap_or_else(|| principal.kind.clone());
+    let through = cause.invoked_by.as_ref().map(|service| format!(" through {service}")).unwrap_or_default();
+    format!("{name}{through} ({})", cause.event_name)
+}
