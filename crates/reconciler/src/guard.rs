@@ -71,8 +71,10 @@ pub enum Brake {
     Pause,
     /// A person exempted the resource.
     Exemption,
-    /// The owning stack is changing, or its status cannot be read.
+    /// The owning stack is changing.
     Stack,
+    /// The owning stack's status cannot be read.
+    StackUnknown,
     /// More than the limits admit.
     Limit,
     /// Something else keeps changing the resource back.
@@ -129,6 +131,16 @@ pub fn judge(
 pub fn stacks_to_ask(items: &[Item], verdicts: &[Verdict]) -> BTreeSet<StackId> {
     let open = items.iter().zip(verdicts).filter(|(item, verdict)| !item.contains && **verdict == Verdict::Go);
     open.filter_map(|(item, _)| item.stack.clone()).collect()
+}
+
+/// Whether all that does not go ahead was ordered by a person or comes from a deploy under way. `false` when all goes ahead.
+pub fn by_order(verdicts: &[Verdict]) -> bool {
+    let mut held = verdicts.iter().filter(|verdict| **verdict != Verdict::Go).peekable();
+    held.peek().is_some()
+        && held.all(|verdict| match verdict {
+            Verdict::Hold { by: Brake::Pause | Brake::Exemption | Brake::Stack, .. } | Verdict::Skip(_) => true,
+            Verdict::Hold { .. } | Verdict::Wait { .. } | Verdict::Go => false,
+        })
 }
 
 /// Names of the resources that something else keeps changing back.
@@ -200,11 +212,11 @@ fn brakes(
         }
         StackView::Unreadable { why, retryable: true } => Some(Verdict::Wait {
             until: standing.now.saturating_add(STACK_RECHECK).unwrap_or(Timestamp::MAX),
-            by: Brake::Stack,
+            by: Brake::StackUnknown,
             why: format!("the status of stack {stack} could not be read: {why}"),
         }),
         StackView::Unreadable { why, retryable: false } => Some(hold(
-            Brake::Stack,
+            Brake::StackUnknown,
             format!("the status of stack {stack} cannot be read: {why}"),
             "allow cloudformation:DescribeStacks on it".into(),
         )),
@@ -238,7 +250,7 @@ fn tripped(resource: &ResourceId, standing: &Standing, run: &str, limits: &Limit
     let since = standing.now.saturating_sub(limits.flapping_window).unwrap_or(Timestamp::MIN);
     let repairs = standing.repairs.get(resource)?;
     let lately = || {
-        let counts = move |repair: &&topology::Repair| repair.at > since && repair.succeeded != Some(false);
+        let counts = move |repair: &&topology::Repair| repair.at > since && repair.succeeded == Some(true);
         repairs.iter().filter(counts).filter(|repair| repair.run != run)
     };
     let runs: BTreeSet<&str> = lately().map(|repair| repair.run.as_str()).collect();

@@ -14,6 +14,9 @@ use topology::{
     Verb, VpcId, VpcName,
 };
 
+/// For how long an unsettled intent gives its token back. Whatever its call made has by then been seen by many sweeps.
+pub const TOKEN_LIVES: SignedDuration = SignedDuration::from_hours(1);
+
 /// The time. An input everywhere else.
 pub trait Clock: Sync {
     /// Now.
@@ -126,10 +129,12 @@ pub trait Ledger: LedgerRead {
         lasts: SignedDuration,
     ) -> impl Future<Output = Result<Option<Lease>, Fault>> + Send;
     /// Writes the intent, on condition that the lease still stands at `intent.at`. An unsettled intent for the same action gives
-    /// its old token back; a settled one never does. `Ok(None)`: the lease was lost, nothing may be done.
+    /// its old token back if it was intended within [`TOKEN_LIVES`]; an older or a settled one never does, for its resource may be
+    /// long dead. `Ok(None)`: the lease was lost, nothing may be done.
     fn intend(&self, lease: &Lease, intent: &Intent)
     -> impl Future<Output = Result<Option<ClientToken>, Fault>> + Send;
-    /// Stores what became of it.
+    /// Stores what became of it. Not called after a retryable fault: nobody knows whether the call took effect, so the intent
+    /// stays unsettled and its token is used again.
     fn settle(
         &self,
         key: &LoopKey,

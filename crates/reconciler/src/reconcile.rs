@@ -111,6 +111,7 @@ fn with_held(mut report: Report, held: Vec<Held>) -> Report {
     if let (Some(first), Outcome::InSync | Outcome::Applied | Outcome::Planned) = (held.first(), &report.overall) {
         report.overall = Outcome::Held { why: first.why.clone(), remedy: first.remedy.clone() };
     }
+    report.by_order &= held.is_empty();
     report.held.extend(held);
     report
 }

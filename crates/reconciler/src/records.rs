@@ -199,6 +199,10 @@ pub struct Report {
     pub actions: Vec<ActionOutcome>,
     /// What is held.
     pub held: Vec<Held>,
+    /// Everything that is held is held by a person's order or by a deploy under way: nobody needs to be woken for it.
+    pub by_order: bool,
+    /// The layer is older than one that acted already, so this run only planned; a newer function may take its hints.
+    pub older_layer: bool,
     /// Names of resources that something else keeps changing back.
     pub flapping: Vec<String>,
     /// When the first event behind this run happened; `None` for a sweep and by hand.
@@ -231,10 +235,21 @@ pub struct OutcomeEvent {
 pub struct Served {
     /// The readable ones.
     pub topologies: Vec<topology::Topology>,
-    /// File name and problems of the ones that were refused.
-    pub refused: Vec<(String, String)>,
+    /// The ones that were refused.
+    pub refused: Vec<RefusedDocument>,
     /// The layer that they came from; `None` outside Lambda.
     pub layer: Option<LayerMark>,
     /// The function's own account and Region.
     pub home: Place,
+}
+
+/// A document of the layer that is not enforced because it is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedDocument {
+    /// Its file name.
+    pub file: String,
+    /// Its id, where that much could be read: it was not removed, only broken.
+    pub topology: Option<TopologyId>,
+    /// Everything that is wrong with it, for a person.
+    pub problems: String,
 }

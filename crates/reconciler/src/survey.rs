@@ -106,6 +106,8 @@ pub(crate) async fn look<C: Control>(
     let Survey { plan, standing, begun: _ } = &survey;
     let items: Vec<Item> = plan.steps.iter().map(Item::of).collect();
     let verdicts = guard::judge(&items, &target.key, standing, "", &BTreeMap::new(), limits);
+    let by_order = guard::by_order(&verdicts) && plan.held.is_empty();
+    let older_layer = barred.is_some();
     let actions: Vec<ActionOutcome> = (plan.steps.iter().zip(verdicts))
         .map(|(step, verdict)| {
             let planned = match &barred {
@@ -117,11 +119,14 @@ pub(crate) async fn look<C: Control>(
         .collect();
     let overall = match (plan.steps.is_empty(), barred) {
         (false, Some((why, remedy))) => Outcome::Held { why, remedy },
-        (false, None) => Outcome::Planned,
+        (false, None) if actions.iter().any(|action| action.outcome == Outcome::Planned) => Outcome::Planned,
+        (false, None) => crate::enforce::judged_only(&actions, plan, standing.now),
         (true, _) => crate::enforce::idle(plan, standing.now),
     };
     let mut report = begin(target, mode, &survey.plan, clock.now());
     report.flapping = guard::flapping(&items, standing, "", limits).map(ToString::to_string).collect();
+    report.by_order = by_order && !older_layer;
+    report.older_layer = older_layer;
     report.actions = actions;
     report.overall = overall;
     Ok(Some(report))
@@ -140,6 +145,8 @@ pub(crate) fn begin<A: Action>(target: &Target<'_>, mode: &str, plan: &Plan<A>, 
         event_path_blind: false,
         actions: vec![],
         held: held.clone(),
+        by_order: false,
+        older_layer: false,
         flapping: vec![],
         first_seen: target.first_seen,
         finished: now,

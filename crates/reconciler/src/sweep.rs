@@ -1,5 +1,7 @@
 //! The guarantee behind the events: every served topology is asked for, on a schedule and when a stack settles.
 
+use crate::decode::stack_settled;
+use crate::tell::{tell_refused, tell_vanished};
 use crate::{Clock, Error, Ledger, Metrics, Outbox, Served};
 use serde::Serialize;
 use serde_json::Value;
@@ -19,13 +21,49 @@ pub struct Swept {
     pub metrics: Metrics,
 }
 
-/// Handles one invocation of the sweep function: a schedule, a stack event, or anything else by hand.
-pub async fn sweep<L, O, K>(event: &Value, served: &Served, ledger: &L, outbox: &O, clock: &K) -> Result<Swept, Error>
+/// Handles one invocation of the sweep function: a schedule, a stack event, or anything else by hand. `Err`: invoke it again,
+/// some controls may not have been asked.
+pub async fn sweep<L, O, K>(
+    event: &Value,
+    served: &Served,
+    ledger: &L,
+    outbox: &O,
+    clock: &K,
+) -> Result<Swept, Error>
 where
     L: Ledger,
     O: Outbox,
     K: Clock,
 {
-    let _ = (event, served, ledger, outbox, clock);
-    Ok(Swept::default())
+    let Some(why) = reason(event) else {
+        return Ok(Swept { why: "the stack is still changing".into(), ..Swept::default() });
+    };
+    let requested: Vec<(Place, TopologyId)> =
+        served.topologies.iter().map(|topology| (served.place_of(topology), topology.id.clone())).collect();
+    // Asking comes first: what a report needs may fail, and must not keep a control from looking.
+    outbox.request(&requested, &why).await?;
+    let mut swept = Swept { why, requested, ..Swept::default() };
+    tell_refused(served, ledger, outbox, clock.now(), &mut swept.metrics).await;
+    for place in served.places() {
+        for id in ledger.known(&place).await? {
+            let broken = served.refused.iter().any(|document| document.topology.as_ref() == Some(&id));
+            if !broken && !served.at(&place).any(|(_, topology)| topology.id == id) {
+                tracing::warn!(topology = %id, %place, "no longer in the layer; left as it is");
+                swept.vanished.push((place.clone(), id));
+            }
+        }
+    }
+    tell_vanished(&swept.vanished, ledger, outbox, clock.now(), &mut swept.metrics).await;
+    Ok(swept)
+}
+
+/// `None`: a stack event that is not worth a sweep.
+fn reason(event: &Value) -> Option<String> {
+    let detail = event.get("detail").unwrap_or(&Value::Null);
+    match event.get("detail-type").and_then(Value::as_str) {
+        Some("CloudFormation Stack Status Change") => stack_settled(detail).then(|| "a stack settled".to_owned()),
+        Some("Scheduled Event") => Some("schedule".into()),
+        Some(other) => Some(other.chars().take(64).collect()),
+        None => Some("by hand".into()),
+    }
 }

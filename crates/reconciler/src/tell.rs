@@ -1,6 +1,6 @@
 //! From reports to what the world is told: every outcome on the bus, people only when it matters, and not twice.
 
-use crate::{ActionOutcome, Cause, Fault, Ledger, LoopKey, Metrics, Outbox, Outcome, OutcomeEvent, Report, Served};
+use crate::{ActionOutcome, Cause, Fault, Ledger, LoopKey, Metrics, Outbox, Outcome, OutcomeEvent, RefusedDocument, Report, Served};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use topology::{Place, Severity, TopologyId};
@@ -92,12 +92,12 @@ pub(crate) async fn tell_refused(
 ) {
     let say = Once { ledger, place: served.home.clone(), now };
     let mut events = vec![];
-    for (file, problems) in &served.refused {
+    for RefusedDocument { file, topology, problems } in &served.refused {
         metrics.refused_documents += 1;
         events.push(OutcomeEvent {
             detail_type: "Topology Refused".into(),
             place: served.home.clone(),
-            topology: None,
+            topology: topology.clone(),
             control: None,
             headline: format!("{file} is refused and not enforced; every other document stays enforced"),
             detail: serde_json::json!({ "file": file, "problems": problems }),
@@ -210,6 +210,7 @@ fn kind_of(report: &Report, swept: bool) -> Option<(&'static str, Page)> {
         Outcome::Converging { .. } | Outcome::Skipped { .. } => ("Reconcile Pending", Page::No),
         Outcome::Planned if exposed => ("Drift Found", Page::Once(standing_drift(report), HELD_AGAIN)),
         Outcome::Planned => ("Drift Found", Page::No),
+        Outcome::Held { .. } if report.by_order && !exposed => ("Drift Held", Page::No),
         Outcome::Held { .. } => ("Drift Held", Page::Once(standing_drift(report), HELD_AGAIN)),
     })
 }

@@ -76,7 +76,11 @@ async fn bindings(ledger: &impl Ledger, salt: &str) {
     assert_eq!(ledger.holder(&here, &vpc("a").vpc).await.expect("holder"), None, "and lets the old one go");
     assert_eq!(ledger.holder(&here, &vpc("b").vpc).await.expect("holder"), Some((one.clone(), main.clone())));
     assert_eq!(ledger.bindings(&here, &one).await.expect("bindings").get(&main), Some(&vpc("b")));
-    assert_eq!(ledger.pin(&here, &two, &main, &vpc("a"), false).await.expect("pin"), Pinned::Yes, "which is free again");
+    assert_eq!(
+        ledger.pin(&here, &two, &main, &vpc("a"), false).await.expect("pin"),
+        Pinned::Yes,
+        "which is free again"
+    );
     let known = ledger.known(&here).await.expect("known");
     assert!(known.contains(&one) && known.contains(&two));
     let elsewhere = Place::new("111122223333", "us-east-1");
@@ -135,7 +139,8 @@ async fn tokens(ledger: &impl Ledger, salt: &str) {
     assert_ne!(other, token);
     let receipt = Receipt { created: vec!["sgr-1".into()], request_id: Some("r-1".into()) };
     ledger.settle(&key, &token, &Ok(receipt.clone()), Some(json!({"none": "test"})), at(6)).await.expect("settle");
-    let refused = Fault { code: Some("UnauthorizedOperation".into()), ..Fault::new("Revoke", FaultClass::Terminal, "no") };
+    let refused =
+        Fault { code: Some("UnauthorizedOperation".into()), ..Fault::new("Revoke", FaultClass::Terminal, "no") };
     ledger.settle(&key, &other, &Err(refused.clone()), None, at(7)).await.expect("settle");
     let fresh = ledger.intend(&lease, &again).await.expect("intend").expect("leased");
     assert_ne!(fresh, token, "a settled intent never gives its token back");
@@ -149,6 +154,11 @@ async fn tokens(ledger: &impl Ledger, salt: &str) {
     let standing = ledger.standing(&key, at(8)).await.expect("standing");
     assert!(standing.created.contains("sgr-1"), "what we created is known as ours");
     ledger.release(lease, at(9)).await.expect("release");
+    // What was left unsettled long ago may name a resource that is long dead.
+    let lease = ledger.lease(&key, "c", at(8000), hour).await.expect("lease").expect("released");
+    let late = ledger.intend(&lease, &intent("sg-a", "open", "c", Effect::Add, at(8001))).await.expect("intend");
+    assert!(late.is_some_and(|late| late != fresh), "an old unsettled intent does not give its token back");
+    ledger.release(lease, at(8002)).await.expect("release");
 }
 
 async fn repairs(ledger: &impl Ledger, salt: &str) {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reconciler::{
-    Binding, Bindings, ClientToken, Fault, FaultClass, Intent, LayerMark, Lease, LoopKey, Pinned, Record,
+    Binding, Bindings, ClientToken, Fault, FaultClass, Intent, LayerMark, Lease, LoopKey, Pinned, Record, TOKEN_LIVES,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -202,6 +202,7 @@ impl reconciler::Ledger for Ledger {
         }
         let same = |record: &&Record| {
             record.key == lease.key && record.result.is_none() && record.intent.action == intent.action
+                && intent.at.duration_since(record.intent.at) <= TOKEN_LIVES
         };
         if let Some(unsettled) = tables.records.iter().find(same) {
             return Ok(Some(unsettled.token.clone()));
@@ -240,7 +241,11 @@ impl reconciler::Ledger for Ledger {
 
     async fn release(&self, lease: Lease, at: Timestamp) -> Result<(), Fault> {
         let mut tables = self.write("release")?;
-        if tables.leases.get(&lease.key).is_some_and(|(owner, expires)| *owner == lease.owner && *expires == lease.expires) {
+        if tables
+            .leases
+            .get(&lease.key)
+            .is_some_and(|(owner, expires)| *owner == lease.owner && *expires == lease.expires)
+        {
             tables.leases.remove(&lease.key);
             tables.released.insert(lease.key, at);
         }
@@ -249,9 +254,9 @@ impl reconciler::Ledger for Ledger {
 
     async fn direct(&self, place: &Place, directive: &Directive) -> Result<(), Fault> {
         let mut tables = self.write("direct")?;
-        tables.directives.retain(|(at, known)| {
-            at != place || known.verb != directive.verb || known.subject != directive.subject
-        });
+        tables
+            .directives
+            .retain(|(at, known)| at != place || known.verb != directive.verb || known.subject != directive.subject);
         tables.directives.push((place.clone(), directive.clone()));
         Ok(())
     }
@@ -265,13 +270,7 @@ impl reconciler::Ledger for Ledger {
         Ok(found.map(|at| tables.directives.remove(at).1))
     }
 
-    async fn say_once(
-        &self,
-        place: &Place,
-        what: &str,
-        now: Timestamp,
-        period: SignedDuration,
-    ) -> Result<bool, Fault> {
+    async fn say_once(&self, place: &Place, what: &str, now: Timestamp, period: SignedDuration) -> Result<bool, Fault> {
         let mut tables = self.write("say_once")?;
         let until = tables.said.entry((place.clone(), what.to_owned())).or_insert(Timestamp::MIN);
         if now < *until {

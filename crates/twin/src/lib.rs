@@ -1,8 +1,20 @@
 //! In-memory twins of the ports, for properties and scenarios.
 
+mod clock;
+mod contract_ledger;
 pub mod ec2;
 mod ec2_control;
 mod ec2_ports;
+mod ledger;
+mod outbox;
 
+pub use clock::Clock;
 pub use ec2_control::STACK_TAG;
 pub use ec2_ports::{Call, TwinEc2};
+pub use ledger::Ledger;
+pub use outbox::{Outbox, Sent};
+
+/// What every implementation of a port must do: run by the twins and by the adapters alike.
+pub mod contract {
+    pub use crate::contract_ledger::ledger;
+}

@@ -14,6 +14,9 @@ use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use topology::{Control, TopologyId};
 
+/// How often an older function offers its hints to a newer one: longer than an old environment lives on after a deploy.
+const HANDOVERS: u32 = 4;
+
 /// One message of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -166,9 +169,14 @@ async fn run_errand<C, E, H, L, O, K>(
         }
     };
     let now = ports.clock.now();
-    tell(&mut report, everything, ports.ledger, ports.outbox, now, &mut batch.metrics).await;
+    tell(&mut report, everything && merged.causes.is_empty(), ports.ledger, ports.outbox, now, &mut batch.metrics)
+        .await;
     batch.metrics.add(Metrics::of(&report));
     let put = match &report.overall {
+        // Functions do not update at the same instant: the newer one reads the same queue.
+        Outcome::Held { why, .. } if report.older_layer && merged.attempt < HANDOVERS => {
+            Some((SignedDuration::ZERO, Fault::new("reconcile", crate::FaultClass::Retryable, why.clone())))
+        }
         Outcome::Converging { recheck_after, why } => {
             Some((*recheck_after, Fault::new("reconcile", crate::FaultClass::Retryable, why.clone())))
         }

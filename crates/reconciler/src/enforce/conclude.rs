@@ -30,7 +30,8 @@ pub(super) fn overall<A: Action>(
         }
     });
     match worst(outcomes, last, now) {
-        Outcome::InSync if !progress.accepted.is_empty() => Outcome::Applied,
+        // A call whose answer was lost counts too: it was made, and what it should bring about is there.
+        Outcome::InSync if progress.outcomes.iter().any(|known| tried(&known.outcome)) => Outcome::Applied,
         Outcome::Converging { recheck_after, why } => {
             Outcome::Converging { recheck_after: recheck_after.max(recheck), why }
         }
@@ -38,8 +39,20 @@ pub(super) fn overall<A: Action>(
     }
 }
 
+fn tried(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Applied => true,
+        Outcome::Failed(fault) => fault.is_retryable(),
+        Outcome::InSync
+        | Outcome::Planned
+        | Outcome::Converging { .. }
+        | Outcome::Held { .. }
+        | Outcome::Skipped { .. } => false,
+    }
+}
+
 /// The guard let nothing through.
-pub(super) fn judged_only<A: Action>(actions: &[ActionOutcome], plan: &Plan<A>, now: Timestamp) -> Outcome {
+pub(crate) fn judged_only<A: Action>(actions: &[ActionOutcome], plan: &Plan<A>, now: Timestamp) -> Outcome {
     worst(actions.iter().map(|action| action.outcome.clone()), plan, now)
 }
 

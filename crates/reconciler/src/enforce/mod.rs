@@ -3,7 +3,7 @@
 mod conclude;
 mod perform;
 
-pub(crate) use conclude::idle;
+pub(crate) use conclude::{idle, judged_only};
 
 use crate::guard::{self, Item, StackView, Verdict};
 use crate::survey::{Survey, begin, described, spoken, survey};
@@ -72,6 +72,7 @@ pub async fn enforce<C: Control>(
     report.flapping = flapping(&first, &settings.limits, run);
     if !verdicts.contains(&Verdict::Go) {
         // Nothing to do, or nothing that may be done: no lease is taken and nothing is written.
+        report.by_order = guard::by_order(&verdicts) && first.plan.held.is_empty();
         let verdicts = first.plan.steps.iter().zip(verdicts);
         let outcomes = verdicts.filter_map(|(step, v)| Some(described(step, spoken(v, first.standing.now)?)));
         report.actions = outcomes.collect();
@@ -91,6 +92,7 @@ pub async fn enforce<C: Control>(
     if let Err(fault) = ledger.release(lease, now).await {
         tracing::warn!(topology = %target.key.topology, control = %target.key.control, %fault, "lease not released: it expires by itself");
     }
+    report.older_layer = matches!(progress.stopped, Some(Stop::Older(..)));
     report.overall = conclude::overall(&progress, &last.plan, now, settings.recheck);
     report.actions = progress.outcomes;
     report.held = last.plan.held;
@@ -146,8 +148,9 @@ async fn rounds<C: Control>(
             break;
         }
         let verdicts = judged(&now, target, hands, &mut statuses, &settings.limits, run).await;
-        let applied = perform::round(target, &now, verdicts, hands, ledger, clock, run, lease, progress).await;
-        if progress.stopped.is_some() || !applied {
+        report.by_order = guard::by_order(&verdicts) && now.plan.held.is_empty();
+        let called = perform::round(target, &now, verdicts, hands, ledger, clock, run, lease, progress).await;
+        if progress.stopped.is_some() || !called {
             break;
         }
         look_again!();

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use std::collections::VecDeque;
 use topology::{Action, Control, Step};
 
-/// Answers whether anything was applied.
+/// Answers whether any call was made: only then can a new observation differ.
 #[allow(clippy::too_many_arguments, reason = "one round's whole context; a struct would only rename it")]
 pub(super) async fn round<C: Control>(
     target: &Target<'_>,
@@ -22,7 +22,7 @@ pub(super) async fn round<C: Control>(
     progress: &mut Progress,
 ) -> bool {
     let mut done: Vec<bool> = vec![];
-    let mut applied = false;
+    let mut called = false;
     for (step, verdict) in survey.plan.steps.iter().zip(verdicts) {
         let key = key_of(&step.action);
         let held = spoken(verdict, survey.standing.now);
@@ -39,12 +39,11 @@ pub(super) async fn round<C: Control>(
             }
             (_, None, None) if run.deadline.is_some_and(|deadline| clock.now() >= deadline) => {
                 progress.stopped = Some(Stop::OutOfTime);
-                return applied;
+                return called;
             }
             (_, None, None) => {
-                let (outcome, parts) = perform(target, step, hands, ledger, clock, run, lease, progress).await;
-                applied |= parts;
-                outcome
+                called = true;
+                perform(target, step, hands, ledger, clock, run, lease, progress).await
             }
         };
         done.push(outcome == Outcome::Applied);
@@ -53,10 +52,10 @@ pub(super) async fn round<C: Control>(
             break;
         }
     }
-    applied
+    called
 }
 
-/// One action, or the parts of it that AWS takes. Answers what became of the whole, and whether any part was applied.
+/// One action, or the parts of it that AWS takes. Answers what became of the whole.
 #[allow(clippy::too_many_arguments, reason = "one action's whole context; a struct would only rename it")]
 async fn perform<C: Control>(
     target: &Target<'_>,
@@ -67,8 +66,8 @@ async fn perform<C: Control>(
     run: &Run,
     lease: &Lease,
     progress: &mut Progress,
-) -> (Outcome, bool) {
-    let (mut queue, mut any, mut whole) = (VecDeque::from([step.action.clone()]), false, Outcome::Applied);
+) -> Outcome {
+    let (mut queue, mut whole) = (VecDeque::from([step.action.clone()]), Outcome::Applied);
     while let Some(action) = queue.pop_front() {
         let result = match once(target, step, &action, hands, ledger, clock, run, lease).await {
             Ok(result) => result,
@@ -81,7 +80,7 @@ async fn perform<C: Control>(
                     }
                 };
                 progress.stopped = Some(stop);
-                return (left, any);
+                return left;
             }
         };
         let parts = action.split();
@@ -95,7 +94,6 @@ async fn perform<C: Control>(
             }
             Err(fault) => Outcome::Failed(fault),
         };
-        any |= outcome == Outcome::Applied;
         if !whole_action {
             let part = ActionOutcome { summary: action.to_string(), ..described(step, outcome.clone()) };
             progress.note(key_of(&action), part);
@@ -107,7 +105,7 @@ async fn perform<C: Control>(
             whole = outcome;
         }
     }
-    (whole, any)
+    whole
 }
 
 /// Intend, apply, settle. `Err`: the run must stop.
@@ -157,7 +155,11 @@ async fn once<C: Control>(
             contains = step.contains, action = intent.summary, %fault, "not applied"
         ),
     }
-    // Whether it took effect is known here; if it cannot be recorded, the intent stays unsettled and says so.
+    if result.as_ref().is_err_and(Fault::is_retryable) {
+        // Nobody knows whether it took effect: unsettled, its token stays good for the next try.
+        return Ok(result.map(|_| ()));
+    }
+    // What became of it is known; if that cannot be recorded, the intent stays unsettled and says so.
     ledger.settle(key, &token, &result, inverse, clock.now()).await.map_err(Stop::Ledger)?;
     Ok(result.map(|_| ()))
 }
