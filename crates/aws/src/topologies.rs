@@ -2,7 +2,7 @@
 
 use crate::clients::setting;
 use crate::errors::Error;
-use reconciler::{LayerMark, Served};
+use reconciler::{LayerMark, RefusedDocument, Served};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,9 +25,15 @@ pub fn served(home: Place) -> Result<Served, Error> {
         Ok(arn) if !arn.trim().is_empty() => Some(layer(&arn)?),
         _ => None,
     };
-    let Folder { documents, mut refused } = Folder::read(Path::new(&folder))?;
+    let Folder { documents, refused: unreadable } = Folder::read(Path::new(&folder))?;
     let Catalog { topologies, refused: invalid } = read_all(documents);
-    refused.extend(invalid.into_iter().map(|Refused { file, id: _, problems }| (file, problems.to_string())));
+    let unreadable = unreadable.into_iter().map(|(file, problems)| RefusedDocument { file, topology: None, problems });
+    let invalid = invalid.into_iter().map(|Refused { file, id, problems }| RefusedDocument {
+        file,
+        topology: id,
+        problems: problems.to_string(),
+    });
+    let refused = unreadable.chain(invalid).collect();
     Ok(Served { topologies, refused, layer, home })
 }
 

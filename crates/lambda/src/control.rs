@@ -5,8 +5,8 @@ use crate::settings::{Reach, reach, settings};
 use crate::{emf, event, log};
 use aws::{Access, AwsOutbox, Clients, Destinations, DynamoLedger, Network, SystemClock, home, served, setting};
 use reconciler::{
-    Answer, Apply, Clock, Message, Metrics, Observe, Ports, ReadPorts, Run, Served, Settings, answer, answer_read_only,
-    dispatch,
+    Answer, Apply, Clock, Message, Metrics, Observe, Ports, ReadPorts, RefusedDocument, Run, Served, Settings, answer,
+    answer_read_only, dispatch,
 };
 use serde_json::Value;
 use topology::Control;
@@ -44,7 +44,7 @@ impl Function {
         let settings = settings()?;
         let table = setting("PLUMBLINE_LEDGER")?;
         let served = served(home()?)?;
-        for (file, problems) in &served.refused {
+        for RefusedDocument { file, topology: _, problems } in &served.refused {
             tracing::error!(file, problems, "a document is refused; the others are served");
         }
         let clients = match reach {

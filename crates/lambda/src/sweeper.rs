@@ -3,7 +3,7 @@
 use crate::edge::{Error, serve};
 use crate::{emf, log};
 use aws::{Access, AwsOutbox, Clients, Destinations, DynamoLedger, SystemClock, home, served, setting};
-use reconciler::{Clock, Served};
+use reconciler::{Clock, RefusedDocument, Served};
 use serde_json::Value;
 
 /// Runs the sweep function until Lambda ends it.
@@ -26,7 +26,7 @@ impl Sweeper {
     async fn wire() -> Result<Self, Error> {
         let table = setting("PLUMBLINE_LEDGER")?;
         let served = served(home()?)?;
-        for (file, problems) in &served.refused {
+        for RefusedDocument { file, topology: _, problems } in &served.refused {
             tracing::error!(file, problems, "a document is refused; the others are served");
         }
         let clients = Clients::connect(served.home.clone(), Access::Full).await;
