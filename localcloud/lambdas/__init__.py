@@ -8,6 +8,7 @@ function in a file, and the function properties that the emulator's CloudFormati
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import logging
@@ -154,6 +155,15 @@ def stop_all() -> int:
     return len(everything)
 
 
+def _end_processes() -> None:
+    from ministack.core import lambda_runtime
+
+    for workers in list(lambda_runtime._workers.values()):
+        for worker in workers:
+            if worker._proc is not None:
+                worker._proc.kill()
+
+
 def environments() -> dict[str, int]:
     """Live processes by function."""
     from ministack.core import lambda_runtime
@@ -272,6 +282,10 @@ def install(app: ModuleType) -> None:
     hooks.require(cloudwatch, "record_metric")
     hooks.require_parameters(lambda_runtime.acquire_worker, "func_name", "config", "code_zip", "qualifier")
     hooks.require_parameters(lambda_runtime.ProvidedWorker.invoke, "trace_id", "invoked_function_arn")
+
+    # Nothing outlives the server: no process, no extracted package.
+    hooks.replace(lambda_svc, "_PROVIDED_CODE_CACHE", str(environment.root() / "code"))
+    atexit.register(_end_processes)
 
     hooks.replace(lambda_svc, "_provided_worker_env", environment.variables)
     hooks.replace(lambda_svc, "_execute_function_provided_warm", _execute)

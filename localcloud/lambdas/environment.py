@@ -10,6 +10,7 @@ function whose value lies under /opt is moved with it.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import io
 import os
@@ -35,8 +36,6 @@ def root() -> Path:
     global _root
     with _lock:
         if _root is None:
-            import atexit
-
             given = os.environ.get("LOCALCLOUD_DIRECTORY")
             _root = Path(given) if given else Path(tempfile.mkdtemp(prefix="localcloud-"))
             _root.mkdir(parents=True, exist_ok=True)
