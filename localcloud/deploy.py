@@ -16,7 +16,10 @@ import hashlib
 import io
 import ipaddress
 import json
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -119,8 +122,20 @@ def zip_binary(binary: Path) -> bytes:
         raise DeployError(f"{binary} does not exist: build it first")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        _add(archive, "bootstrap", binary.read_bytes(), 0o755)
+        _add(archive, "bootstrap", _stripped(binary), 0o755)
     return buffer.getvalue()
+
+
+def _stripped(binary: Path) -> bytes:
+    """The binary without its symbols, if there is a tool for it: half the bytes to upload, keep and extract."""
+    tool = shutil.which("strip")
+    content = binary.read_bytes()
+    if tool is None or not content.startswith(b"\x7fELF"):
+        return content
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "bootstrap")
+        done = subprocess.run([tool, "-o", str(target), str(binary)], capture_output=True, check=False)
+        return target.read_bytes() if done.returncode == 0 else content
 
 
 def zip_folder(folder: Path, prefix: str = "", names: str = "**/*") -> bytes:

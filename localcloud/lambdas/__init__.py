@@ -14,12 +14,13 @@ import json
 import logging
 import os
 import threading
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .. import hooks
-from . import asynchronous, environment, event_source, lineage
+from . import asynchronous, environment, event_source, lineage, metrics
 from .activity import activity
 
 log = logging.getLogger("localcloud.lambda")
@@ -53,11 +54,22 @@ def _revision(function: dict[str, Any], config: dict[str, Any]) -> str:
 
 
 def _execute(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
-    """One invocation of a `provided.*` function on a pooled process."""
+    """One invocation of a `provided.*` function, counted."""
+    config = function.get("config") or function
+    generation, began = activity.generation, time.monotonic()
+    result = _invoke(function, config, event, request_id)
+    if activity.generation == generation and not result.get("throttle"):
+        name = config.get("FunctionName", "unknown")
+        metrics.count(name, time.monotonic() - began, bool(result.get("error")))
+        metrics.embedded(result.get("log", ""))
+    return result
+
+
+def _invoke(function: dict[str, Any], config: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+    """One invocation on a pooled process."""
     from ministack.core import lambda_runtime
     from ministack.services import lambda_svc
 
-    config = function.get("config") or function
     name, arn = config.get("FunctionName", "unknown"), config.get("FunctionArn", "")
     code = function.get("code_zip")
     if not code:
@@ -289,6 +301,7 @@ def install(app: ModuleType) -> None:
 
     hooks.replace(lambda_svc, "_provided_worker_env", environment.variables)
     hooks.replace(lambda_svc, "_execute_function_provided_warm", _execute)
+    hooks.replace(lambda_svc, "_emit_lambda_metrics", metrics.throttles_only)
     hooks.replace(lambda_svc, "_poll_loop", event_source.poll_forever)
     hooks.replace(lambda_svc, "invoke_async_with_retry", asynchronous.invoke)
     hooks.replace(lambda_svc, "_recursive_loop_drop", _drop_recursive(lambda_svc._recursive_loop_drop))

@@ -1,10 +1,10 @@
-"""EventBridge, SQS, SNS and AWS Config: delivery as AWS does it, each file with its sources."""
+"""EventBridge, SQS, SNS, AWS Config and alarms: delivery as AWS does it, each file with its sources."""
 
 from __future__ import annotations
 
 from types import ModuleType
 
-from . import config_evaluations, event_bus, sqs_messages
+from . import alarms, config_evaluations, event_bus, sqs_messages
 
 
 def install(app: ModuleType) -> None:
@@ -12,3 +12,4 @@ def install(app: ModuleType) -> None:
     sqs_messages.install(app)
     event_bus.install(app)
     config_evaluations.install(app)
+    alarms.install(app)
