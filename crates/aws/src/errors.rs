@@ -74,9 +74,6 @@ fn class(code: Option<&str>, status: u16, parts: usize) -> FaultClass {
         FaultClass::Retryable
     } else if BATCH.contains(&code) && parts > 1 {
         FaultClass::Batch
-    } else if code == "InvalidPermission.Duplicate" || code == "InvalidSecurityGroupRuleId.NotFound" {
-        // Somebody else did the same in the meantime, or the describe lagged behind: looking again settles it.
-        FaultClass::Retryable
     } else {
         FaultClass::Terminal
     }
@@ -200,7 +197,7 @@ mod tests {
             ("SomethingNeverSeen", 400, 1, FaultClass::Terminal),
             ("UnauthorizedOperation", 403, 3, FaultClass::Terminal),
             ("InvalidPermission.Duplicate", 400, 3, FaultClass::Batch),
-            ("InvalidPermission.Duplicate", 400, 1, FaultClass::Retryable),
+            ("InvalidPermission.Duplicate", 400, 1, FaultClass::Terminal),
             ("InvalidGroup.NotFound", 400, 2, FaultClass::Batch),
             ("InvalidGroup.NotFound", 400, 1, FaultClass::Terminal),
             ("RulesPerSecurityGroupLimitExceeded", 400, 2, FaultClass::Batch),

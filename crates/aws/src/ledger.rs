@@ -14,11 +14,10 @@
 //! | `loop#A/R#T#CONTROL` | `lease` | who runs, until when, and when the last one ended | a day |
 //! | `loop#A/R#T#CONTROL` | `open#HASH` | the token of an unsettled intent, by its action | as the record |
 //! | `loop#A/R#T#CONTROL` | `record#TOKEN` | an intent with what became of it | 400 days |
-//! | `loop#A/R#T#CONTROL` | `resource#ID` | an id that we created | for good |
-//! | `loop#A/R#T#CONTROL` | `resumed#TOKEN` | a repair settled long after it was intended | two hours |
+//! | `loop#A/R#T#CONTROL` | `resource#ID` | an id that we created | for good; that of a rule, a day |
 //!
-//! A token begins with the time of its intent, so that records sort by time and the last hour's repairs, the created ids and the
-//! resumed repairs are one range of one query.
+//! A token begins with the time of its intent, so that records sort by time, and the last repairs and the created ids are one range of
+//! one query.
 //!
 //! Architecture invariant: two items that must agree are written in one transaction, and every read is consistent.
 

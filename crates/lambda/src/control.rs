@@ -34,7 +34,7 @@ struct Function {
 
 /// The ports. A function that plans holds none that could change anything: not a flag, but nothing there.
 enum Wired {
-    Enforce { eyes: Network, hands: Network, ledger: DynamoLedger, outbox: AwsOutbox },
+    Enforce { eyes: Network, hands: Box<Network>, ledger: DynamoLedger, outbox: Box<AwsOutbox> },
     Plan { eyes: Network, ledger: DynamoLedger },
 }
 
@@ -55,8 +55,8 @@ impl Function {
         let network = Network::new(clients.clone());
         let wired = match reach {
             Reach::Enforce => {
-                let outbox = AwsOutbox::new(&clients, Destinations::of_control()?);
-                Wired::Enforce { eyes: network.read_only(), hands: network, ledger, outbox }
+                let outbox = Box::new(AwsOutbox::new(&clients, Destinations::of_control()?));
+                Wired::Enforce { eyes: network.read_only(), hands: Box::new(network), ledger, outbox }
             }
             Reach::Plan => Wired::Plan { eyes: network, ledger },
         };
@@ -77,7 +77,7 @@ impl Function {
         let Self { served, settings, clients, wired } = self;
         let (answer, metrics) = match wired {
             Wired::Enforce { eyes, hands, ledger, outbox } => {
-                let ports = Ports { eyes, hands, ledger, outbox, clock: &SystemClock };
+                let ports = Ports { eyes, hands: &**hands, ledger, outbox: &**outbox, clock: &SystemClock };
                 match event::batch(&event) {
                     Some(messages) => self.batch::<C>(&messages, &ports, &run).await,
                     None => told(answer::<C, _, _, _, _, _>(&event, &by, served, &ports, settings, &run).await)?,

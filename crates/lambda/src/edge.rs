@@ -82,7 +82,7 @@ fn by(context: &Context) -> String {
     let says = context.client_context.as_ref().and_then(|client| client.custom.get("by"));
     match says.map(|name| name.trim()).filter(|name| !name.is_empty()) {
         Some(name) => printable(name),
-        None => printable(&format!("by hand, request {}", context.request_id)),
+        None => printable(format!("by hand, request {}", context.request_id)),
     }
 }
 

@@ -114,20 +114,17 @@ impl Pin<'_> {
     }
 
     fn refusal(&self, refused: &[Refused]) -> Result<Pinned, Fault> {
-        let conflict = |at: usize| refused.get(at).filter(|write| write.refused).and_then(|write| write.item.as_ref());
-        if let Some(there) = conflict(0) {
-            let there: Binding = item::body(there)?;
-            if there.vpc != self.binding.vpc {
-                return Ok(Pinned::NameTaken(there));
-            }
+        let conflict = |at: usize| refused.get(at).filter(|write| write.refused);
+        let there = |at: usize| conflict(at).and_then(|write| write.item.as_ref());
+        if let Some(holder) = there(1) {
+            return held_by(holder).map(|(topology, name)| Pinned::VpcTaken(topology, name));
         }
-        match conflict(1) {
-            Some(there) => held_by(there).map(|(topology, name)| Pinned::VpcTaken(topology, name)),
-            None if refused.iter().any(|write| write.refused && write.item.is_none()) => {
-                Err(Fault::new("pin", FaultClass::Retryable, "somebody else is binding the same VPC"))
-            }
-            None => Ok(Pinned::Yes),
+        if let Some(bound) = there(0) {
+            let there: Binding = item::body(bound)?;
+            let same = there.vpc == self.binding.vpc && there.cidr == self.binding.cidr;
+            return Ok(if same { Pinned::Yes } else { Pinned::NameTaken(there) });
         }
+        Err(Fault::new("pin", FaultClass::Retryable, "somebody else is binding the same VPC"))
     }
 }
 

@@ -1,46 +1,58 @@
 //! What is about to be done, and what became of it.
 
 use super::item::{self, Item, micros, text, ttl};
-use super::keys::{self, RECORDS, WINDOW};
+use super::keys::{self, RECORDS, SHORT};
 use super::table::{Expression, Table, Transacted};
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use jiff::{SignedDuration, Timestamp};
-use reconciler::{ClientToken, Fault, FaultClass, Intent, Lease, LoopKey, Record};
+use reconciler::{ClientToken, Fault, FaultClass, Intent, Lease, LoopKey, Record, TOKEN_LIVES};
 use topology::{Effect, Receipt, ResourceId};
 
-/// The same action intended again within the same microsecond moves on by one: tokens name one intent each.
-const NUDGES: i64 = 16;
+/// Tries of an intent that meets another one for the same action.
+const TRIES: usize = 16;
 
 pub(super) async fn intend(table: &Table, lease: &Lease, intent: &Intent) -> Result<Option<ClientToken>, Fault> {
     let pk = keys::control(&lease.key);
-    for nudge in 0..NUDGES {
+    // The token of an unsettled intent that is too old to be given back.
+    let mut stale: Option<String> = None;
+    let mut nudge = 0;
+    for _ in 0..TRIES {
         let at = intent.at.checked_add(SignedDuration::from_micros(nudge)).unwrap_or(intent.at);
         let token = keys::token(intent, at);
+        let settled = match &stale {
+            None => Expression::new("attribute_not_exists(#pk)"),
+            Some(stale) => Expression::new("attribute_not_exists(#pk) OR #token = :stale").with(":stale", text(stale)),
+        };
+        let new = Expression::new("attribute_not_exists(#pk)");
         let writes = vec![
             table.check_in(&pk, keys::LEASE, standing(lease, intent.at))?,
-            table.put_in(open(&pk, &token, intent.at), Some(Expression::new("attribute_not_exists(#pk)")))?,
-            table
-                .put_in(record(&pk, &lease.key, &token, intent)?, Some(Expression::new("attribute_not_exists(#pk)")))?,
+            table.put_in(open(&pk, &token, intent.at), Some(settled))?,
+            table.put_in(record(&pk, &lease.key, &token, intent)?, Some(new))?,
         ];
         let refused = match table.transact(writes).await? {
             Transacted::Yes => return Ok(Some(token)),
             Transacted::No(refused) => refused,
         };
-        let [lease, unsettled, _] = refused.as_slice() else {
+        let [leased, unsettled, _] = refused.as_slice() else {
             return Err(Fault::new(
                 "intend",
                 FaultClass::Retryable,
                 "the transaction was cancelled for unknown reasons",
             ));
         };
-        if lease.refused {
+        if leased.refused {
             return Ok(None);
         }
-        if unsettled.refused {
-            let there = unsettled.item.as_ref().ok_or_else(|| {
-                Fault::new("intend", FaultClass::Retryable, "the unsettled intent was settled meanwhile")
-            })?;
-            return Ok(Some(ClientToken(item::required(there, "token")?.into())));
+        if let Some(there) = unsettled.item.as_ref().filter(|_| unsettled.refused) {
+            let there = item::required(there, "token")?;
+            let age = keys::intended_at(there).map(|intended| intent.at.duration_since(intended));
+            if age.is_some_and(|age| age <= TOKEN_LIVES) {
+                return Ok(Some(ClientToken(there.into())));
+            }
+            stale = Some(there.into());
+        } else {
+            // The same action was intended, and settled, within this very microsecond: tokens name one intent each.
+            nudge += 1;
         }
     }
     Err(Fault::new("intend", FaultClass::Retryable, "too many intents for the same action at the same time"))
@@ -48,7 +60,11 @@ pub(super) async fn intend(table: &Table, lease: &Lease, intent: &Intent) -> Res
 
 /// The lease is still ours, and has not ended.
 fn standing(lease: &Lease, at: Timestamp) -> Expression {
-    Expression::new("#owner = :owner AND #expires > :at").with(":owner", text(&lease.owner)).with(":at", micros(at))
+    let Lease { key: _, owner, expires, last_released: _ } = lease;
+    Expression::new("#owner = :owner AND #expires = :expires AND #expires > :at")
+        .with(":owner", text(owner))
+        .with(":expires", micros(*expires))
+        .with(":at", micros(at))
 }
 
 fn open(pk: &str, token: &ClientToken, at: Timestamp) -> Item {
@@ -102,12 +118,12 @@ pub(super) async fn settle(
         table.delete_in(&pk, &keys::open(token), ours)?,
     ];
     if let Ok(receipt) = result {
-        for id in receipt.created.iter().filter(|id| owned(id)) {
-            writes.push(created(table, &pk, id, token)?);
+        for id in &receipt.created {
+            writes.push(created(table, &pk, id, token, at)?);
         }
     }
     let refused = match table.transact(writes).await? {
-        Transacted::Yes => return resume(table, &pk, token, result, at).await,
+        Transacted::Yes => return Ok(()),
         Transacted::No(refused) => refused,
     };
     match refused.first() {
@@ -121,34 +137,18 @@ pub(super) async fn settle(
     }
 }
 
-/// Rules of security groups are judged by what they say, never by who made them, and there would be thousands.
-fn owned(id: &ResourceId) -> bool {
-    !id.as_str().starts_with("sgr-")
-}
-
-fn created(table: &Table, pk: &str, id: &ResourceId, token: &ClientToken) -> Result<TransactWriteItem, Fault> {
-    table.put_in(item::item(pk, &keys::resource(id), token)?, None)
-}
-
-/// A repair counts from when it was settled, although its record sorts by when it was intended: one that a crash left unsettled for
-/// longer than the window would not be found by its record.
-async fn resume(
+/// What makes an id ours when something may be deleted for it. Rules of security groups are judged by what they say, never by who made
+/// them, and there would be thousands: theirs are soon forgotten.
+fn created(
     table: &Table,
     pk: &str,
+    id: &ResourceId,
     token: &ClientToken,
-    result: &Result<Receipt, Fault>,
     at: Timestamp,
-) -> Result<(), Fault> {
-    let oldest = at.checked_sub(WINDOW).unwrap_or(Timestamp::MIN);
-    if keys::record(token) >= keys::records_since(oldest) {
-        return Ok(());
+) -> Result<TransactWriteItem, Fault> {
+    let mut item = item::item(pk, &keys::resource(id), token)?;
+    if id.as_str().starts_with("sgr-") {
+        item.insert("ttl".into(), ttl(at, SHORT));
     }
-    let Some(record) = table.get(pk, &keys::record(token)).await? else { return Ok(()) };
-    let mut resumed = item::key(pk, &keys::resumed(token));
-    resumed
-        .extend(record.into_iter().filter(|(name, _)| matches!(name.as_str(), "resource" | "run" | "removed" | "at")));
-    resumed.insert("settled".into(), item::value(&at)?);
-    resumed.insert("succeeded".into(), AttributeValue::Bool(result.is_ok()));
-    resumed.insert("ttl".into(), ttl(at, WINDOW + WINDOW));
-    table.put(resumed, None).await.map(|_| ())
+    table.put_in(item, None)
 }

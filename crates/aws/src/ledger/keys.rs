@@ -25,7 +25,6 @@ pub(super) const VPC: &str = "vpc#";
 pub(super) const DIRECTIVE: &str = "directive#";
 pub(super) const RECORD: &str = "record#";
 pub(super) const RESOURCE: &str = "resource#";
-pub(super) const RESUMED: &str = "resumed#";
 
 pub(super) fn place(place: &Place) -> String {
     format!("place#{place}")
@@ -76,12 +75,14 @@ pub(super) fn record(token: &ClientToken) -> String {
     format!("{RECORD}{}", token.0)
 }
 
-pub(super) fn resumed(token: &ClientToken) -> String {
-    format!("{RESUMED}{}", token.0)
-}
-
 pub(super) fn resource(id: &ResourceId) -> String {
     format!("{RESOURCE}{id}")
+}
+
+/// When an intent was written, as its token says.
+pub(super) fn intended_at(token: &str) -> Option<Timestamp> {
+    let (time, _) = token.split_once('-')?;
+    Timestamp::from_microsecond(i64::from_str_radix(time, 16).ok()?).ok()
 }
 
 /// Where the record of an intent at `at` would begin: for ranges.
@@ -150,14 +151,16 @@ mod tests {
         assert_eq!(open(&token(&a, at(1))), open(&token(&a, at(2))));
         assert_ne!(open(&token(&a, at(1))), open(&token(&b, at(1))));
         assert!(token(&a, at(1_790_000_000)).0.len() <= 64);
+        assert_eq!(intended_at(&token(&a, at(1_790_000_000)).0), Some(at(1_790_000_000)));
+        assert_eq!(intended_at("nonsense"), None);
         assert!(record(&token(&a, at(5))) >= records_since(at(5)));
         assert!(record(&token(&a, at(4))) < records_since(at(5)));
     }
 
     #[test]
-    fn one_range_holds_recent_records_created_ids_and_resumed_repairs_only() {
+    fn one_range_holds_recent_records_and_created_ids_only() {
         let from = records_since(Timestamp::UNIX_EPOCH);
-        for inside in [RECORD.to_owned() + "ffff", resource(&"nat-1".into()), RESUMED.to_owned() + "0"] {
+        for inside in [RECORD.to_owned() + "ffff", resource(&"nat-1".into())] {
             assert!(inside >= from, "{inside}");
         }
         for outside in [LEASE, "open#ff"] {

@@ -38,11 +38,13 @@ fn released(lease: &Item) -> Result<Option<Timestamp>, Fault> {
 
 /// A lease that is not ours any more is left as it is.
 pub(super) async fn release(table: &Table, lease: Lease, at: Timestamp) -> Result<(), Fault> {
-    let Lease { key, owner, expires: _, last_released: _ } = lease;
+    let Lease { key, owner, expires, last_released: _ } = lease;
     let change = Expression::new("SET #released = :at, #ttl = :ttl REMOVE #owner, #expires, #nonce")
         .with(":at", item::value(&at)?)
         .with(":ttl", ttl(at, SHORT));
-    let ours = Expression::new("#owner = :owner").with(":owner", text(owner));
+    let ours = Expression::new("#owner = :owner AND #expires = :expires")
+        .with(":owner", text(owner))
+        .with(":expires", micros(expires));
     table.update(&keys::control(&key), keys::LEASE, change, ours).await.map(|_| ())
 }
 

@@ -4,15 +4,15 @@ use super::item::{self, Item, text};
 use super::keys::{self, WINDOW};
 use super::table::{Expression, Table};
 use jiff::Timestamp;
-use reconciler::{Fault, LoopKey, Record};
+use reconciler::{Fault, LoopKey, Record, TOKEN_LIVES};
 use std::collections::{BTreeMap, BTreeSet};
 use topology::{Directive, Repair, ResourceId, Standing, Subject};
 
 /// Two queries side by side: what people ordered in this place, and what this control did lately.
 pub(super) async fn standing(table: &Table, key: &LoopKey, now: Timestamp) -> Result<Standing, Fault> {
     let since = now.checked_sub(WINDOW).unwrap_or(Timestamp::MIN);
-    // A repair within the window may have been intended a little before it.
-    let intended = since.checked_sub(WINDOW).unwrap_or(Timestamp::MIN);
+    // A repair that was settled within the window may have been intended before it, but no longer than its token lives.
+    let intended = since.checked_sub(TOKEN_LIVES).unwrap_or(Timestamp::MIN);
     let directives = Expression::new("#pk = :pk AND begins_with(#sk, :prefix)")
         .with(":pk", text(keys::place(&key.place)))
         .with(":prefix", text(keys::DIRECTIVE));
@@ -39,9 +39,7 @@ pub(super) async fn standing(table: &Table, key: &LoopKey, now: Timestamp) -> Re
 /// A resource's id names no topology: every directive on a resource of the place is given.
 fn concerns(subject: &Subject, key: &LoopKey) -> bool {
     match subject {
-        Subject::Topology { topology, control } => {
-            *topology == key.topology && control.is_none_or(|control| control == key.control)
-        }
+        Subject::Topology { topology, control: _ } => *topology == key.topology,
         Subject::Resource(_) => true,
     }
 }
@@ -49,7 +47,7 @@ fn concerns(subject: &Subject, key: &LoopKey) -> bool {
 type Remembered = (BTreeMap<ResourceId, Vec<Repair>>, BTreeSet<ResourceId>);
 
 fn remember(past: &[Item], since: Timestamp) -> Result<Remembered, Fault> {
-    let mut repairs: BTreeMap<ResourceId, BTreeMap<&str, Repair>> = BTreeMap::new();
+    let mut repairs: BTreeMap<ResourceId, Vec<Repair>> = BTreeMap::new();
     let mut created = BTreeSet::new();
     for item in past {
         let sk = item::required(item, "sk")?;
@@ -57,29 +55,23 @@ fn remember(past: &[Item], since: Timestamp) -> Result<Remembered, Fault> {
             created.insert(id.into());
             continue;
         }
-        // A resumed repair stands beside its own record, with the same token: it counts once.
-        let Some(token) = sk.strip_prefix(keys::RECORD).or_else(|| sk.strip_prefix(keys::RESUMED)) else { continue };
         let settled: Option<Timestamp> = item::attribute(item, "settled")?;
         let at = match settled {
             Some(settled) => settled,
             None => item::attribute(item, "at")?,
         };
-        if at >= since {
+        if at > since {
             let repair = Repair {
                 at,
                 run: item::required(item, "run")?.into(),
                 removed: item::attribute(item, "removed")?,
                 succeeded: item::attribute(item, "succeeded")?,
             };
-            repairs.entry(item::required(item, "resource")?.into()).or_default().insert(token, repair);
+            repairs.entry(item::required(item, "resource")?.into()).or_default().push(repair);
         }
     }
-    let oldest_first = |repairs: BTreeMap<&str, Repair>| {
-        let mut repairs: Vec<Repair> = repairs.into_values().collect();
-        repairs.sort_by_key(|repair| repair.at);
-        repairs
-    };
-    Ok((repairs.into_iter().map(|(id, repairs)| (id, oldest_first(repairs))).collect(), created))
+    repairs.values_mut().for_each(|repairs| repairs.sort_by_key(|repair| repair.at));
+    Ok((repairs, created))
 }
 
 pub(super) async fn records(table: &Table, key: &LoopKey, limit: usize) -> Result<Vec<Record>, Fault> {
@@ -115,14 +107,13 @@ mod tests {
     }
 
     #[test]
-    fn repairs_count_once_from_when_they_were_settled() {
+    fn repairs_count_from_when_they_were_settled() {
         let past = [
             repair("record#01", "sg-1", 100, Some(5000)),
             repair("record#02", "sg-1", 4900, None),
             repair("record#03", "sg-1", 90, Some(95)),
             repair("record#04", "sg-2", 4950, Some(4951)),
             item::key("loop#x", "resource#nat-1"),
-            repair("resumed#01", "sg-1", 100, Some(5000)),
         ];
         let (repairs, created) = remember(&past, at(4000)).unwrap();
         let one = &repairs[&ResourceId::from("sg-1")];

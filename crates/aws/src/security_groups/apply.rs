@@ -10,10 +10,10 @@ use topology::security_groups::{Change, Direction, KnownRule, RuleSpec, Security
 use topology::{Place, Receipt, ResourceId};
 
 impl Apply<SecurityGroups> for Network {
-    /// EC2's rule calls take no client token: a change that took effect unnoticed is refused as a duplicate, or finds its rules
-    /// gone, and the next observation settles it.
+    /// EC2's rule calls take no client token: a change that took effect unnoticed is refused as a duplicate, or finds its rule
+    /// gone. Both say that what was asked for is so.
     async fn apply(&self, place: &Place, action: &Change, _token: &ClientToken) -> Result<Receipt, Fault> {
-        match action {
+        let done = match action {
             Change::Authorize { group, direction, rules } => {
                 self.authorize(place, &group.key.id, *direction, rules).await
             }
@@ -21,7 +21,29 @@ impl Apply<SecurityGroups> for Network {
             Change::Redescribe { group, direction, rules } => {
                 self.redescribe(place, &group.key.id, *direction, rules).await
             }
-        }
+        };
+        done.or_else(|fault| {
+            if action.len() == 1 && so_already(action, &fault) {
+                return Ok(Receipt::default());
+            }
+            if fault.code.as_deref().is_some_and(|code| code.contains("NotFound")) {
+                // What was remembered of names and ids is out of date: the next observation asks again.
+                self.groups.forget_place(place);
+            }
+            Err(fault)
+        })
+    }
+}
+
+/// Whether AWS refuses a change of one rule because it is there, or gone, already. No ids are known then, and so no inverse.
+fn so_already(action: &Change, fault: &Fault) -> bool {
+    match (action, fault.code.as_deref()) {
+        (Change::Authorize { group: _, direction: _, rules: _ }, Some("InvalidPermission.Duplicate")) => true,
+        (
+            Change::Revoke { group: _, direction: _, rules: _ },
+            Some("InvalidSecurityGroupRuleId.NotFound" | "InvalidPermission.NotFound"),
+        ) => true,
+        (_, _) => false,
     }
 }
 
@@ -147,7 +169,8 @@ fn none_unknown(operation: &str, unknown: usize) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use topology::security_groups::{ObservedPeer, Traffic};
+    use reconciler::FaultClass;
+    use topology::security_groups::{GroupRef, ObservedPeer, Traffic};
 
     #[test]
     fn an_empty_description_is_left_out() {
@@ -159,6 +182,20 @@ mod tests {
         assert_eq!(described(&rule, "new").description(), Some("new"));
         assert_eq!(described(&rule, "").description(), None);
         assert_eq!(described(&rule, "").security_group_rule_id(), Some("sgr-1"));
+    }
+
+    #[test]
+    fn what_is_so_already_is_no_fault_for_one_rule() {
+        let group = GroupRef { key: Place::new("111122223333", "eu-west-1").key("sg-1"), name: "main/alb".into() };
+        let (direction, rules) = (Direction::Ingress, vec![]);
+        let revoke = Change::Revoke { group: group.clone(), direction, rules };
+        let authorize = Change::Authorize { group, direction, rules: vec![] };
+        let fault = |code: &str| Fault { code: Some(code.into()), ..Fault::new("x", FaultClass::Terminal, "refused") };
+        assert!(so_already(&authorize, &fault("InvalidPermission.Duplicate")));
+        assert!(so_already(&revoke, &fault("InvalidSecurityGroupRuleId.NotFound")));
+        assert!(!so_already(&revoke, &fault("InvalidPermission.Duplicate")));
+        assert!(!so_already(&authorize, &fault("InvalidGroup.NotFound")));
+        assert!(!so_already(&revoke, &fault("InvalidGroup.NotFound")));
     }
 
     #[test]

@@ -43,6 +43,11 @@ impl Groups {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert((place.clone(), vpc.clone()), listed);
     }
 
+    /// Forgets all of a place.
+    pub(crate) fn forget_place(&self, place: &Place) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|(at, _), _| at != place);
+    }
+
     /// Forgets a group that AWS does not know any more.
     pub(crate) fn forget(&self, place: &Place, group: &ResourceId) {
         let mut groups = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -79,5 +84,9 @@ mod tests {
         assert_eq!(groups.vpc(&home, &"sg-1".into()), None);
         groups.forget(&home, &"sg-2".into());
         assert_eq!(groups.of(&home, &vpc), Some(BTreeMap::new()));
+        groups.forget_place(&away);
+        assert!(groups.of(&home, &vpc).is_some());
+        groups.forget_place(&home);
+        assert_eq!(groups.of(&home, &vpc), None);
     }
 }
