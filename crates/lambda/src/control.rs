@@ -79,13 +79,17 @@ impl Function {
             Wired::Enforce { eyes, hands, ledger, outbox } => {
                 let ports = Ports { eyes, hands: &**hands, ledger, outbox: &**outbox, clock: &SystemClock };
                 match event::batch(&event) {
-                    Some(messages) => self.batch::<C>(&messages, &ports, &run).await,
-                    None => told(answer::<C, _, _, _, _, _>(&event, &by, served, &ports, settings, &run).await)?,
+                    Some(messages) => Box::pin(self.batch::<C>(&messages, &ports, &run)).await,
+                    None => {
+                        let answered = answer::<C, _, _, _, _, _>(&event, &by, served, &ports, settings, &run);
+                        told(Box::pin(answered).await)?
+                    }
                 }
             }
             Wired::Plan { eyes, ledger } => {
                 let ports = ReadPorts { eyes, ledger, clock: &SystemClock };
-                let (answer, _) = told(answer_read_only::<C, _, _, _>(&event, served, &ports, settings).await)?;
+                let answered = answer_read_only::<C, _, _, _>(&event, served, &ports, settings);
+                let (answer, _) = told(Box::pin(answered).await)?;
                 // What a plan finds is told to whoever asked, and raises no alarm.
                 clients.calls().take();
                 return Ok(answer);
@@ -104,7 +108,7 @@ impl Function {
     where
         Network: Observe<C> + Apply<C>,
     {
-        let outcome = dispatch::<C, _, _, _, _, _>(messages, &self.served, ports, &self.settings, run).await;
+        let outcome = Box::pin(dispatch::<C, _, _, _, _, _>(messages, &self.served, ports, &self.settings, run)).await;
         outcome.reports.iter().for_each(log::report);
         if !outcome.failed.is_empty() {
             tracing::warn!(messages = outcome.failed.join(" "), "given back to the queue");

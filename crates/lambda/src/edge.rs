@@ -61,7 +61,8 @@ where
         let LambdaEvent { payload, context } = event;
         let run = Run { id: context.request_id.clone(), deadline: deadline(context.deadline, Timestamp::now()) };
         let span = tracing::info_span!("invocation", request_id = %context.request_id);
-        let handled = handle(function, payload, run, by(&context));
+        // Boxed once an invocation: the whole loop in one type is more than the compiler lays out.
+        let handled = Box::pin(handle(function, payload, run, by(&context)));
         async move { handled.await.inspect_err(|error| tracing::error!(%error, "the invocation failed")) }
             .instrument(span)
     }))

@@ -47,8 +47,21 @@ fn level(name: Option<&str>) -> Level {
 
 /// Tells a run: what differed and who did it, each action, what is held, and how it ended.
 pub(crate) fn report(report: &Report) {
-    let Report { key, mode, overall, drifts, causes, event_path_blind, actions, held, flapping, first_seen, finished } =
-        report;
+    let Report {
+        key,
+        mode,
+        overall,
+        drifts,
+        causes,
+        event_path_blind,
+        actions,
+        held,
+        by_order,
+        older_layer,
+        flapping,
+        first_seen,
+        finished,
+    } = report;
     let (place, topology, control) = (&key.place, &key.topology, key.control);
     for (at, Drift { resource, name, severity, summary }) in drifts.iter().enumerate() {
         let who: Vec<String> = causes.get(&at).into_iter().flatten().map(who).collect();
@@ -81,7 +94,7 @@ pub(crate) fn report(report: &Report) {
     let seconds = first_seen.map(|seen| finished.duration_since(seen).as_secs_f64());
     tracing::info!(
         %place, %topology, %control, mode, outcome, why, seconds,
-        drifts = drifts.len(), actions = actions.len(), held = held.len(),
+        drifts = drifts.len(), actions = actions.len(), held = held.len(), by_order, older_layer,
         "run ended"
     );
 }

@@ -38,7 +38,7 @@ impl Sweeper {
 
     async fn handle(&self, event: Value) -> Result<Value, Error> {
         let Self { served, clients, ledger, outbox } = self;
-        let swept = reconciler::sweep(&event, served, ledger, outbox, &SystemClock).await;
+        let swept = Box::pin(reconciler::sweep(&event, served, ledger, outbox, &SystemClock)).await;
         let calls = clients.calls().take();
         let swept = swept?;
         for (place, topology) in &swept.vanished {

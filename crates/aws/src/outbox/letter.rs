@@ -63,6 +63,8 @@ fn told(message: &mut String, report: &Report) {
         event_path_blind,
         actions,
         held,
+        by_order: _,
+        older_layer,
         flapping,
         first_seen,
         finished,
@@ -75,6 +77,12 @@ fn told(message: &mut String, report: &Report) {
     line(message, format!("Finished: {finished}"));
     if *event_path_blind {
         line(message, "\nNo event announced this drift: see whether a trail still logs management events.");
+    }
+    if *older_layer {
+        line(
+            message,
+            "\nThis function's layer is older than one that acted already, so it only planned. If a roll-back is meant, confirm it.",
+        );
     }
     section(message, "What differed", drifts.iter().enumerate(), |message, (at, drift)| {
         let Drift { resource, name, severity, summary } = drift;
@@ -205,6 +213,8 @@ mod tests {
                 why: "paused for INC-123".into(),
                 remedy: "resume it".into(),
             }],
+            by_order: true,
+            older_layer: false,
             flapping: vec![],
             first_seen: Some(at),
             finished: at,

@@ -4,7 +4,7 @@ use crate::errors::fault;
 use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use jiff::SignedDuration;
-use reconciler::{Fault, FaultClass, Hint};
+use reconciler::{Fault, FaultClass, Hint, recheck_body};
 
 /// SQS took 256 KiB for years and takes more now; what an emulator, an older Region or a consumer bounds lower still passes.
 const LARGEST: usize = 200 * 1024;
@@ -53,11 +53,6 @@ fn bodies(hints: &[Hint]) -> Vec<String> {
     }
     let (first, second) = hints.split_at(hints.len() / 2);
     bodies(first).into_iter().chain(bodies(second)).collect()
-}
-
-/// Our own form of a message, which decoding reads back.
-fn recheck_body(hints: &[Hint]) -> String {
-    serde_json::json!({ "plumbline": "hints", "hints": hints }).to_string()
 }
 
 /// SQS refuses control characters in attributes.
