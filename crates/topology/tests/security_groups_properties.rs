@@ -3,6 +3,8 @@
 //! Traffic is judged by probes that share no code with the planner: a packet from a source with an address, memberships and
 //! prefix lists is admitted when some rule admits it.
 
+#![allow(clippy::unwrap_used)] // clippy sees the helpers of tests as production code
+
 mod support;
 
 use ipnet::IpNet;

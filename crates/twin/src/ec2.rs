@@ -4,7 +4,7 @@
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::BTreeMap;
-use topology::security_groups::{Direction, ObservedPeer, Traffic};
+use topology::security_groups::{Direction, ObservedPeer, ObservedRule, Traffic};
 use topology::{GroupName, Place, ResourceId, VpcId};
 
 /// Rules a direction and address family, as the default quota has it.
@@ -287,6 +287,20 @@ impl Ec2 {
             self.rules.remove(id);
         }
         Ok(())
+    }
+
+    /// `DescribeSecurityGroupRules` of one group.
+    ///
+    /// # Errors
+    /// `InvalidGroup.NotFound`.
+    pub fn rules_of(&self, group: &ResourceId) -> Result<Vec<ObservedRule>, Refusal> {
+        self.group(group)?;
+        let rules = self.rules.iter().filter(|(_, rule)| rule.group == *group);
+        let observed = |(id, rule): (&ResourceId, &Rule)| {
+            let Rule { group: _, direction, traffic, peer, description, tags } = rule.clone();
+            ObservedRule { id: id.clone(), direction, traffic, peer, description, tags }
+        };
+        Ok(rules.map(observed).collect())
     }
 
     fn rule_of(&self, group: &ResourceId, direction: Direction, id: &ResourceId) -> Result<&Rule, Refusal> {

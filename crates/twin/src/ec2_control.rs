@@ -3,7 +3,7 @@
 use crate::ec2::{Ec2, Peer, Permission, Refusal};
 use std::collections::BTreeMap;
 use topology::security_groups::{
-    Change, Desired, KnownRule, Observed, ObservedGroup, ObservedPeer, ObservedRule, ObservedVpc, RuleSpec, Undeclared,
+    Change, Desired, KnownRule, Observed, ObservedGroup, ObservedPeer, ObservedVpc, RuleSpec, Undeclared,
     UndeclaredGroup,
 };
 use topology::{Receipt, ResourceId, Scope, Seen, StackId, Unseen, VpcId, VpcName};
@@ -48,18 +48,9 @@ impl Ec2 {
     }
 
     fn observe_group(&self, id: &ResourceId) -> ObservedGroup {
-        let rules = self.rules.iter().filter(|(_, rule)| rule.group == *id);
-        let rules = rules.map(|(id, rule)| ObservedRule {
-            id: id.clone(),
-            direction: rule.direction,
-            traffic: rule.traffic,
-            peer: rule.peer.clone(),
-            description: rule.description.clone(),
-            tags: rule.tags.clone(),
-        });
         let tags = self.groups.get(id).map(|group| group.tags.clone()).unwrap_or_default();
         let stack = tags.get(STACK_TAG).map(|arn| StackId::new(arn.as_str()));
-        ObservedGroup { id: id.clone(), rules: rules.collect(), stack, tags }
+        ObservedGroup { id: id.clone(), rules: self.rules_of(id).unwrap_or_default(), stack, tags }
     }
 
     /// Makes a change, as the adapter would.

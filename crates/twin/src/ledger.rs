@@ -201,7 +201,9 @@ impl reconciler::Ledger for Ledger {
             return Ok(None);
         }
         let same = |record: &&Record| {
-            record.key == lease.key && record.result.is_none() && record.intent.action == intent.action
+            record.key == lease.key
+                && record.result.is_none()
+                && record.intent.action == intent.action
                 && intent.at.duration_since(record.intent.at) <= TOKEN_LIVES
         };
         if let Some(unsettled) = tables.records.iter().find(same) {

@@ -1,6 +1,7 @@
 //! In-memory twins of the ports, for properties and scenarios.
 
 mod clock;
+mod contract_ec2;
 mod contract_ledger;
 pub mod ec2;
 mod ec2_control;
@@ -16,5 +17,6 @@ pub use outbox::{Outbox, Sent};
 
 /// What every implementation of a port must do: run by the twins and by the adapters alike.
 pub mod contract {
+    pub use crate::contract_ec2::{Ec2Port, security_groups};
     pub use crate::contract_ledger::ledger;
 }

@@ -32,7 +32,7 @@ pub(super) fn mark(rule: &ObservedRule) -> Option<Mark> {
     }
     tags.iter().find(|(key, _)| key.starts_with(TAG_MARK)).map(|(key, value)| Mark {
         writer: "the AWS Load Balancer Controller",
-        item: format!("{{ tag: {{ key: {key:?}, value: {value:?} }} }}"),
+        item: format!("{{ tag: {:?} }}", format!("{key}={value}")),
     })
 }
 

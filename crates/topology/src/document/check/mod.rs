@@ -151,6 +151,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         }
     }
     names::distinct(check, "endpoint service", services);
+    desired.ranges = resolved.values().map(|vpc: &crate::Vpc| vpc.cidr.into()).collect();
     let privatelink = privatelink::services(check, services, &around);
     Some(Topology {
         id: id.read()?.as_str().into(),
