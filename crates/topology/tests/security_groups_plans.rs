@@ -260,7 +260,7 @@ fn marks_of_load_balancer_controllers_are_held_unless_they_open_to_the_world() {
       main/tasks (sg-00000000000000006): extra ingress tcp 8080-8081 from alb (sgr-0000000000000000d) bears the mark of the AWS Load Balancer Controller, which would put it back
          to do: if it belongs there, add `{ description: "elbv2.k8s.aws/targetGroupBinding=shared" }` to foreign_rules of main/tasks; otherwise revoke it by hand
       main/tasks (sg-00000000000000006): extra ingress tcp 9090 from 10.0.16.0/20 (sgr-00000000000000010) bears the mark of the AWS Load Balancer Controller, which would put it back
-         to do: if it belongs there, add `{ tag: { key: "elbv2.k8s.aws/targetGroupBinding", value: "shared" } }` to foreign_rules of main/tasks; otherwise revoke it by hand
+         to do: if it belongs there, add `{ tag: "elbv2.k8s.aws/targetGroupBinding=shared" }` to foreign_rules of main/tasks; otherwise revoke it by hand
       main/tasks (sg-00000000000000006): extra ingress tcp 30101 from 10.0.0.0/20 (sgr-0000000000000000e) bears the mark of the Kubernetes cloud provider for AWS, which would put it back
          to do: if it belongs there, add `{ description: "kubernetes.io/rule/nlb/*" }` to foreign_rules of main/tasks; otherwise revoke it by hand
     "#);
