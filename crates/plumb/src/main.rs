@@ -1,2 +1,40 @@
-//! stub
-fn main() {}
+//! `plumb`: check a topology, render its network, and work with Plumbline by hand.
+
+mod render;
+mod schema;
+mod validate;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Check a topology, render its network, and work with Plumbline by hand.
+///
+/// Plumbline keeps an AWS network true to its declared topology: one YAML document a network, in
+/// `topologies/<name>/topology.yaml`.
+#[derive(Debug, Parser)]
+#[command(name = "plumb", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Validate(validate::Args),
+    Render(render::Args),
+    Schema(schema::Args),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Validate(args) => validate::run(&args),
+        Command::Render(args) => render::run(&args),
+        Command::Schema(args) => schema::run(&args),
+    }
+}
+
+/// Tells why a command could not do its work, on standard error.
+fn failed(why: impl std::fmt::Display) -> ExitCode {
+    anstream::eprintln!("plumb: {why}");
+    ExitCode::FAILURE
+}

@@ -156,7 +156,7 @@ impl<'a> De<'a> {
             }
             Value::Text(text) => (format!("the text `{text}`"), None),
             Value::List(_) => ("a list".to_owned(), (expected == "text").then(|| "write one value".to_owned())),
-            Value::Map(_) => ("a mapping".to_owned(), None),
+            Value::Map(_) => ("a mapping".to_owned(), (expected == "text").then(|| "write one value".to_owned())),
         };
         Fault {
             span: Some(self.node.span),
@@ -196,9 +196,20 @@ impl<'de, 'a: 'de> Deserializer<'de> for De<'a> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let help = match &self.node.value {
+            Value::Bool(value) => return visitor.visit_bool(*value),
+            // YAML 1.1 read these as booleans; YAML 1.2 does not.
+            Value::Text(text) if matches!(text.to_lowercase().as_str(), "yes" | "on") => "write `true`",
+            Value::Text(text) if matches!(text.to_lowercase().as_str(), "no" | "off") => "write `false`",
+            _ => "write `true` or `false`, without quotes",
+        };
+        Err(Fault { help: Some(help.to_owned()), ..self.wrong("`true` or `false`") })
+    }
+
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match &self.node.value {
-            Value::Bool(value) => visitor.visit_bool(*value),
-            _ => Err(self.wrong("`true` or `false`")),
+            Value::Int(value) => visitor.visit_i64(*value),
+            _ => Err(Fault { help: Some("write a number, without quotes".to_owned()), ..self.wrong("a whole number") }),
         }
     }
 
@@ -236,7 +247,11 @@ impl<'de, 'a: 'de> Deserializer<'de> for De<'a> {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match &self.node.value {
             Value::Map(_) => self.deserialize_any(visitor),
-            _ => Err(self.wrong("a mapping of names")),
+            Value::Null => Err(self.wrong("a mapping of names")),
+            _ => {
+                let help = "write a mapping: `name: …`, one a line; `{}` is an empty one";
+                Err(Fault { help: Some(help.to_owned()), ..self.wrong("a mapping of names") })
+            }
         }
     }
 
@@ -271,8 +286,8 @@ impl<'de, 'a: 'de> Deserializer<'de> for De<'a> {
     }
 
     serde::forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
-        identifier ignored_any
+        i8 i16 i32 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct identifier
+        ignored_any
     }
 }
 

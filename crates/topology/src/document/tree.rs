@@ -72,18 +72,31 @@ pub(super) fn parse(text: &str, drafts: &mut Vec<Draft>) -> Option<Node> {
         Ok(raw) => Some(Builder { text, drafts }.node(raw)),
         Err(error) => {
             let span = error.location().map_or(Span::at(0), |location| span_of(text, location));
-            let message = error.to_string();
-            // The parser appends its own "at line 3, column 4", which the diagnostic already shows.
-            let message = message.split(" at line ").next().unwrap_or(&message);
-            let draft = Draft::new(span, "yaml", format!("this is not a YAML document that can be read: {message}"));
-            drafts.push(if message.contains("multiple YAML documents") {
-                draft.help("write one topology a file")
-            } else {
-                draft
-            });
+            drafts.push(refusal(span, &error.without_snippet().to_string()));
             None
         }
     }
+}
+
+/// What the parser says, in the words of somebody who writes a topology.
+fn refusal(span: Span, message: &str) -> Draft {
+    if message.contains("budget breached: Documents") || message.contains("multiple YAML documents") {
+        return Draft::new(span, "yaml", "a second document begins here").help("write one topology a file");
+    }
+    if message.contains("budget breached") || message.contains("limit") {
+        let title = "this is larger, deeper or more repetitive than a topology can be";
+        return Draft::new(span, "too-large", title).help(format!(
+            "a document has at most {MAX_NODES} values with their aliases expanded, {MAX_DEPTH} levels and {MAX_ALIASES} aliases"
+        ));
+    }
+    if message.contains("recursive references") {
+        return Draft::new(span, "yaml", "this alias is within the value that it stands for")
+            .help("write the value out; an alias can only repeat what was written before it");
+    }
+    // The parser appends its own "at line 3, column 4", which the diagnostic already shows.
+    let message = message.split(" at line ").next().unwrap_or(message);
+    Draft::new(span, "yaml", format!("this is not YAML: {message}"))
+        .help("compare with a topology that holds; text with `: `, ` #` or a leading `*`, `&`, `[`, `{` needs quotes")
 }
 
 struct Builder<'a> {

@@ -54,10 +54,15 @@ pub(super) fn ipv6(text: &str) -> Result<Ipv6Net, Wrong> {
     Ok(canonical)
 }
 
-/// An IPv4 range at its place.
+/// The range of a VPC or a subnet at its place.
 pub(super) fn written(check: Check<'_>, text: &str, span: Span) -> Option<Ipv4Net> {
     match ipv4(text) {
         Ok(net) => Some(net),
+        Err(_) if text.parse::<Ipv4Addr>().is_ok() => {
+            let help = format!("give it a prefix length from 16 to 28, such as `{text}/24`");
+            check.wrong(span, "cidr", format!("`{text}` is an address, not a range"), help);
+            None
+        }
         Err(Wrong { code, title, help }) => {
             check.wrong(span, code, title, help);
             None

@@ -26,8 +26,8 @@ pub(super) fn plain(check: Check<'_>, what: &str, name: &str, span: Span) -> boo
 fn plain_form(name: &str) -> Option<String> {
     let form: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    let form = form.trim_matches('-').trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
-    (!form.is_empty() && form.len() <= LONGEST).then(|| form.to_owned())
+    let form = form.trim_matches('-');
+    (form.starts_with(|first: char| first.is_ascii_lowercase()) && form.len() <= LONGEST).then(|| form.to_owned())
 }
 
 /// Names that differ only in case or punctuation: AWS compares group names without case, and people compare all names

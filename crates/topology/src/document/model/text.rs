@@ -56,7 +56,7 @@ text!(
 );
 text!(
     /// A length of time with its unit, such as 30 days, 1 minute.
-    Duration(String), { "type": "string", "pattern": "^[0-9]+ (second|minute|hour|day|week|year)s?$" }
+    Duration(Word), { "type": "string", "pattern": "^[0-9]+ (second|minute|hour|day|week|year)s?$" }
 );
 text!(
     /// The other end of a rule: an IPv4 range, an IPv6 range in quotes, the name of a group of this VPC, self, a group id
