@@ -1,0 +1,299 @@
+"""Sets the stage for the demo and the end-to-end tests: a local cloud with the five reference networks, Plumbline deployed
+by CloudFormation, and callers who are not Plumbline.
+
+`python scripts/lib/stage.py --out FILE` sets one up, takes a snapshot named `deployed`, writes how to reach it to FILE and
+serves until it is ended. Refuses anything but loopback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import declared  # noqa: E402
+from localcloud import deploy  # noqa: E402
+
+# One Region for everything: the one that a reference topology asks for by name (autoscaled-web).
+REGION = "eu-north-1"
+CONTROL_PLANE = "plumbline"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+}
+NETWORK_ADMIN = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["ec2:*", "sts:GetCallerIdentity"], "Resource": "*"}],
+}
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Caller:
+    """Credentials of somebody, and how CloudTrail will call them."""
+
+    label: str
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+
+@dataclass
+class Stage:
+    """A running local cloud and what was put in it."""
+
+    endpoint: str
+    process: subprocess.Popen[str]
+    topologies: list[declared.Topology] = field(default_factory=list)
+    callers: dict[str, Caller] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    watch_queue: str = ""
+
+    def client(self, service: str, caller: str = "root") -> Any:
+        """A boto3 client that speaks as the caller, without retries that would hide what happened."""
+        who = self.callers.get(caller) or Caller("root", "test", "test")
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=who.access_key,
+            aws_secret_access_key=who.secret_key,
+            aws_session_token=who.token,
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
+        )
+
+    def admin(self, method: str, path: str, body: Any = None, timeout: float = 60) -> Any:
+        """The local cloud's own door, `/_localcloud/…`."""
+        request = urllib.request.Request(
+            f"{self.endpoint}/_localcloud/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def idle(self, timeout: float = 30) -> None:
+        """Returns when no event, message or invocation is pending; delayed rechecks do not count."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            state = self.admin("GET", f"idle?timeout={min(5, timeout)}&ignore_delayed=1")
+            if state["idle"]:
+                return
+        raise TimeoutError(f"the local cloud did not come to rest within {timeout:.0f} s: {state}")
+
+    def calls(self, since: float = 0) -> list[dict[str, Any]]:
+        """The journal of API calls."""
+        return self.admin("GET", f"calls?since={since}")["calls"]
+
+    def stop(self) -> None:
+        """Ends the local cloud and everything that it started."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def start(log: Path) -> Stage:
+    """Starts a local cloud on a free port of the loopback interface."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "localcloud", "--port", "0"],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True,
+        )
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        raise RuntimeError(f"the local cloud did not start; its log is {log}:\n{log.read_text()[-2000:]}")
+    endpoint = json.loads(line)["endpoint"]
+    if urllib.parse.urlparse(endpoint).hostname != "127.0.0.1":
+        process.terminate()
+        raise RuntimeError(f"{endpoint} is not loopback: refusing to go on")
+    return Stage(endpoint, process)
+
+
+def plumb(*arguments: str) -> str:
+    """Runs the command line that was built, and returns what it printed."""
+    binary = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "plumb"
+    done = subprocess.run([str(binary), *arguments], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"plumb {' '.join(arguments)} exited {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def networks(stage: Stage, say: Say) -> None:
+    """Validates and renders each reference topology, and creates its stack."""
+    cloudformation = stage.client("cloudformation")
+    for topology in declared.load_all(ROOT):
+        path = str(topology.path.relative_to(ROOT))
+        plumb("validate", path)
+        template = plumb("render", path)
+        cloudformation.create_stack(
+            StackName=f"network-{topology.id}", TemplateBody=template,
+            Tags=[{"Key": "plumbline:topology", "Value": topology.id}],
+        )
+        deploy.wait_for_stack(cloudformation, f"network-{topology.id}")
+        stage.topologies.append(topology)
+        groups = sum(1 for _ in topology.groups)
+        say(f"{topology.id:<16} valid, rendered ({len(template) / 1024:.0f} KiB), stack created; {groups} groups declared")
+
+
+def control_plane(stage: Stage, parameters: dict[str, str] | None = None) -> None:
+    """Deploys template.yaml as `sam deploy` would: through CloudFormation, from a bucket."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
+    stage.outputs = deploy.deploy(
+        endpoint=stage.endpoint, template=ROOT / "template.yaml", stack=CONTROL_PLANE, binaries=target,
+        topologies=ROOT / "topologies", parameters=parameters or {}, region=REGION,
+    )
+
+
+def callers(stage: Stage) -> None:
+    """Makes the people who will break things: an IAM user, an assumed role, and the account's root user."""
+    iam, sts = stage.client("iam"), stage.client("sts")
+    iam.create_user(UserName="release-engineer")
+    iam.put_user_policy(UserName="release-engineer", PolicyName="network", PolicyDocument=json.dumps(NETWORK_ADMIN))
+    key = iam.create_access_key(UserName="release-engineer")["AccessKey"]
+    stage.callers["user"] = Caller("IAM user release-engineer", key["AccessKeyId"], key["SecretAccessKey"])
+    role = iam.create_role(RoleName="break-glass", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="break-glass", PolicyName="network", PolicyDocument=json.dumps(NETWORK_ADMIN))
+    session = sts.assume_role(RoleArn=role, RoleSessionName="night-shift")["Credentials"]
+    stage.callers["role"] = Caller(
+        "role break-glass", session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"]
+    )
+    stage.callers["root"] = Caller("the root user", "test", "test")
+
+
+def watch(stage: Stage) -> None:
+    """A queue that receives every outcome event, as a dashboard would."""
+    sqs, events = stage.client("sqs"), stage.client("events")
+    stage.watch_queue = sqs.create_queue(QueueName="outcomes")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=stage.watch_queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["plumbline"], "detail-type": [{"anything-but": "Reconcile Requested"}]}
+    rule = events.put_rule(Name="outcomes", EventPattern=json.dumps(pattern))["RuleArn"]
+    events.put_targets(Rule="outcomes", Targets=[{"Id": "outcomes", "Arn": arn}])
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
+            "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+        }],
+    }
+    sqs.set_queue_attributes(QueueUrl=stage.watch_queue, Attributes={"Policy": json.dumps(policy)})
+
+
+def outcomes(stage: Stage, wait: int = 1) -> Iterator[dict[str, Any]]:
+    """The outcome events that arrived; waits at most `wait` seconds for the first."""
+    sqs = stage.client("sqs")
+    answer = sqs.receive_message(QueueUrl=stage.watch_queue, MaxNumberOfMessages=10, WaitTimeSeconds=wait)
+    for message in answer.get("Messages", []):
+        sqs.delete_message(QueueUrl=stage.watch_queue, ReceiptHandle=message["ReceiptHandle"])
+        yield json.loads(message["Body"])
+
+
+def sweep(stage: Stage) -> None:
+    """Invokes the sweep as its schedule does."""
+    answer = stage.client("lambda").invoke(
+        FunctionName=f"{CONTROL_PLANE}-sweep", Payload=json.dumps({"detail-type": "Scheduled Event", "source": "aws.events"})
+    )
+    if answer.get("FunctionError"):
+        raise RuntimeError(f"the sweep failed: {answer['Payload'].read().decode()}")
+
+
+def settled(stage: Stage) -> list[declared.Difference]:
+    """Every difference that is left between the declarations and EC2."""
+    ec2 = stage.client("ec2")
+    return [difference for topology in stage.topologies for difference in declared.compare(ec2, topology)[1]]
+
+
+def wait_settled(stage: Stage, timeout: float = 60) -> None:
+    """Returns when EC2 is as declared."""
+    deadline = time.monotonic() + timeout
+    while left := settled(stage):
+        if time.monotonic() > deadline:
+            lines = "\n".join(f"  {d.topology} {d.vpc}/{d.group}: {d.text}" for d in left[:20])
+            raise TimeoutError(f"{len(left)} differences are left after {timeout:.0f} s:\n{lines}")
+        time.sleep(0.1)
+
+
+@contextmanager
+def signals() -> Iterator[None]:
+    """SIGTERM becomes the same exception as Ctrl-C, so that clean-up always runs."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def main() -> int:
+    """Sets one stage up and keeps it until told to end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="where to write how to reach it (JSON)")
+    parser.add_argument("--log", type=Path, required=True, help="the local cloud's log")
+    arguments = parser.parse_args()
+
+    def say(text: str) -> None:
+        print(f"  {text}", file=sys.stderr, flush=True)
+
+    with signals():
+        stage = start(arguments.log)
+        try:
+            networks(stage, say)
+            callers(stage)
+            control_plane(stage, {"RecheckSeconds": "1"})
+            watch(stage)
+            sweep(stage)
+            wait_settled(stage)
+            stage.idle(60)
+            stage.admin("POST", "snapshot", {"name": "deployed"})
+            ec2 = stage.client("ec2")
+            arguments.out.write_text(json.dumps({
+                "endpoint": stage.endpoint,
+                "region": REGION,
+                "outputs": stage.outputs,
+                "watch_queue": stage.watch_queue,
+                "callers": {
+                    name: {"access_key": c.access_key, "secret_key": c.secret_key, "token": c.token}
+                    for name, c in stage.callers.items()
+                },
+                "vpcs": {t.id: declared.vpc_ids(ec2, t) for t in stage.topologies},
+            }, indent=1))
+            stage.process.wait()
+        except (KeyboardInterrupt, ClientError, RuntimeError, TimeoutError) as error:
+            if not isinstance(error, KeyboardInterrupt):
+                print(f"stage: {error}", file=sys.stderr)
+                return 1
+        finally:
+            stage.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
