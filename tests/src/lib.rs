@@ -1,1 +1,1 @@
-//! e2e
+//! Support for the end-to-end scenarios and the template checks.

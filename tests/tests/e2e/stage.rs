@@ -1,0 +1,293 @@
+//! One local cloud, as `scripts/lib/stage.py` set it up: five networks, Plumbline deployed, snapshot `deployed` taken.
+
+use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, Ipv6Range, SecurityGroupRule};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before the test gives up. Generous: it bounds hangs, it measures nothing.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The prefix of every role that the control plane's stack makes.
+pub const CONTROL_PLANE: &str = "plumbline";
+
+#[derive(Clone, Deserialize)]
+struct Keys {
+    access_key: String,
+    secret_key: String,
+    token: Option<String>,
+}
+
+#[derive(Clone, Deserialize)]
+struct Reach {
+    endpoint: String,
+    region: String,
+    outputs: BTreeMap<String, String>,
+    watch_queue: String,
+    callers: BTreeMap<String, Keys>,
+    vpcs: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Who makes a call.
+#[derive(Clone, Copy, Debug)]
+pub enum Caller {
+    /// An IAM user with access keys.
+    User,
+    /// A session of an assumed role.
+    Role,
+    /// The account's root user.
+    Root,
+}
+
+/// One API call in the local cloud's journal.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Call {
+    pub service: String,
+    pub action: String,
+    pub caller: String,
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+impl Call {
+    /// Made by one of Plumbline's functions, and not a read.
+    pub fn is_plumbline_write(&self) -> bool {
+        let read = ["Describe", "Get", "List", "Query", "BatchGet", "Receive"];
+        self.is_plumbline() && !read.iter().any(|prefix| self.action.starts_with(prefix))
+    }
+
+    /// Made by one of Plumbline's functions.
+    pub fn is_plumbline(&self) -> bool {
+        self.caller.contains(&format!("assumed-role/{CONTROL_PLANE}"))
+    }
+}
+
+/// The local cloud of this test's slot, restored to the state right after the deploy.
+pub struct Stage {
+    reach: Reach,
+    http: ureq::Agent,
+}
+
+impl Stage {
+    /// Takes the slot's local cloud and restores it.
+    pub async fn restored() -> Self {
+        let folder = std::env::var("PLUMBLINE_STAGES")
+            .expect("PLUMBLINE_STAGES is not set: these tests need local clouds; run them by scripts/test");
+        let slot = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").unwrap_or_else(|_| "0".into());
+        let text = std::fs::read_to_string(format!("{folder}/slot-{slot}.json")).expect("the slot's local cloud is up");
+        let reach: Reach = serde_json::from_str(&text).expect("the stage wrote how to reach it");
+        assert!(reach.endpoint.starts_with("http://127.0.0.1:"), "only loopback, never {}", reach.endpoint);
+        let http = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().new_agent();
+        let stage = Self { reach, http };
+        stage.admin("POST", "restore", Some(json!({"name": "deployed"})));
+        stage
+    }
+
+    /// The local cloud's own door.
+    pub fn admin(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let url = format!("{}/_localcloud/{path}", self.reach.endpoint);
+        let mut answer = match (method, body) {
+            ("GET", _) => self.http.get(&url).call(),
+            ("PUT", body) => self.http.put(&url).send_json(body.unwrap_or(Value::Null)),
+            (_, body) => self.http.post(&url).send_json(body.unwrap_or_else(|| json!({}))),
+        }
+        .unwrap_or_else(|error| panic!("{method} {url}: {error}"));
+        answer.body_mut().read_json().expect("the admin API answers JSON")
+    }
+
+    fn config(&self, caller: Caller) -> aws_sdk_ec2::config::Builder {
+        aws_sdk_ec2::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(&self.reach.endpoint)
+            .region(Region::new(self.reach.region.clone()))
+            .credentials_provider(self.credentials(caller))
+    }
+
+    fn credentials(&self, caller: Caller) -> Credentials {
+        let keys = &self.reach.callers[match caller {
+            Caller::User => "user",
+            Caller::Role => "role",
+            Caller::Root => "root",
+        }];
+        Credentials::new(&keys.access_key, &keys.secret_key, keys.token.clone(), None, "stage")
+    }
+
+    /// EC2, as somebody.
+    pub fn ec2(&self, caller: Caller) -> aws_sdk_ec2::Client {
+        aws_sdk_ec2::Client::from_conf(self.config(caller).build())
+    }
+
+    /// SQS, as root.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::from_conf(
+            aws_sdk_sqs::Config::builder()
+                .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+                .endpoint_url(&self.reach.endpoint)
+                .region(Region::new(self.reach.region.clone()))
+                .credentials_provider(self.credentials(Caller::Root))
+                .build(),
+        )
+    }
+
+    /// An output of the control plane's stack.
+    pub fn output(&self, name: &str) -> &str {
+        self.reach.outputs.get(name).unwrap_or_else(|| panic!("no output {name} in {:?}", self.reach.outputs.keys()))
+    }
+
+    /// The id of a topology's VPC.
+    pub fn vpc(&self, topology: &str, name: &str) -> &str {
+        &self.reach.vpcs[topology][name]
+    }
+
+    /// The id of a declared group.
+    pub async fn group(&self, topology: &str, vpc: &str, name: &str) -> String {
+        let found = self
+            .ec2(Caller::Root)
+            .describe_security_groups()
+            .filters(Filter::builder().name("vpc-id").values(self.vpc(topology, vpc)).build())
+            .filters(Filter::builder().name("group-name").values(name).build())
+            .send()
+            .await
+            .expect("describe groups");
+        found.security_groups()[0].group_id().expect("an id").to_owned()
+    }
+
+    /// The rules of a group as AWS has them.
+    pub async fn rules(&self, group: &str) -> Vec<SecurityGroupRule> {
+        self.ec2(Caller::Root)
+            .describe_security_group_rules()
+            .filters(Filter::builder().name("group-id").values(group).build())
+            .send()
+            .await
+            .expect("describe rules")
+            .security_group_rules()
+            .to_vec()
+    }
+
+    /// The rules of a group in words, without their ids: two equal sets admit the same and say the same.
+    pub async fn words(&self, group: &str) -> BTreeSet<String> {
+        self.rules(group).await.iter().map(word).collect()
+    }
+
+    /// Waits until the group's rules are these.
+    pub async fn until_words(&self, group: &str, want: &BTreeSet<String>) {
+        let started = Instant::now();
+        loop {
+            let have = self.words(group).await;
+            if &have == want {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "{group} is {have:#?}, not {want:#?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Returns when no event, message or invocation is pending. Messages delayed into the future do not count.
+    pub fn idle(&self) {
+        let started = Instant::now();
+        loop {
+            let state = self.admin("GET", "idle?timeout=10&ignore_delayed=1", None);
+            if state["idle"] == json!(true) {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "never idle: {state:#}");
+        }
+    }
+
+    /// Seconds since the epoch, by the local cloud's clock (the same machine's).
+    pub fn mark(&self) -> f64 {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64()
+    }
+
+    /// Calls made since a mark.
+    pub fn calls(&self, since: f64) -> Vec<Call> {
+        let answer = self.admin("GET", &format!("calls?since={since}"), None);
+        serde_json::from_value(answer["calls"].clone()).expect("a journal")
+    }
+
+    /// The outcome events that are waiting, oldest first; the queue is empty afterwards.
+    pub async fn outcomes(&self) -> Vec<Value> {
+        let mut events = vec![];
+        loop {
+            let answer = self
+                .sqs()
+                .receive_message()
+                .queue_url(&self.reach.watch_queue)
+                .max_number_of_messages(10)
+                .send()
+                .await
+                .expect("receive outcomes");
+            if answer.messages().is_empty() {
+                return events;
+            }
+            for message in answer.messages() {
+                events.push(serde_json::from_str(message.body().expect("a body")).expect("an event"));
+                self.sqs()
+                    .delete_message()
+                    .queue_url(&self.reach.watch_queue)
+                    .receipt_handle(message.receipt_handle().expect("a handle"))
+                    .send()
+                    .await
+                    .expect("delete");
+            }
+        }
+    }
+
+    /// Waits for an outcome event that satisfies the predicate; answers its detail.
+    pub async fn outcome(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let started = Instant::now();
+        let mut seen = vec![];
+        loop {
+            for event in self.outcomes().await {
+                if wanted(&event) {
+                    return event["detail"].clone();
+                }
+                seen.push(event);
+            }
+            assert!(started.elapsed() < PATIENCE, "no outcome that {what}; seen: {seen:#?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Whether an outcome event reports a verified fix of the group.
+pub fn fixed(event: &Value, group: &str) -> bool {
+    event["detail"]["overall"] == json!("in-sync") && acted_on(event, group)
+}
+
+/// Whether an outcome event reports an action on the group.
+pub fn acted_on(event: &Value, group: &str) -> bool {
+    event["detail"]["actions"]
+        .as_array()
+        .is_some_and(|actions| actions.iter().any(|action| action["resource"]["id"] == json!(group)))
+}
+
+/// One rule in words, without its id.
+pub fn word(rule: &SecurityGroupRule) -> String {
+    let peer = rule
+        .cidr_ipv4()
+        .or(rule.cidr_ipv6())
+        .or(rule.prefix_list_id())
+        .or(rule.referenced_group_info().and_then(|group| group.group_id()))
+        .unwrap_or("nobody");
+    format!(
+        "{} {} {}-{} {peer} {:?}",
+        if rule.is_egress() == Some(true) { "egress" } else { "ingress" },
+        rule.ip_protocol().unwrap_or("?"),
+        rule.from_port().unwrap_or(-1),
+        rule.to_port().unwrap_or(-1),
+        rule.description().filter(|text| !text.is_empty()),
+    )
+}
+
+/// TCP on one port from a range.
+pub fn tcp(port: i32, range: &str) -> IpPermission {
+    let permission = IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port);
+    match range.contains(':') {
+        true => permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(range).build()),
+        false => permission.ip_ranges(IpRange::builder().cidr_ip(range).build()),
+    }
+    .build()
+}
