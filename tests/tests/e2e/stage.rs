@@ -1,6 +1,7 @@
 //! One local cloud, as `scripts/lib/stage.py` set it up: five networks, Plumbline deployed, snapshot `deployed` taken.
 
 use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, Ipv6Range, SecurityGroupRule};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -131,6 +132,18 @@ impl Stage {
         )
     }
 
+    /// Lambda, as root.
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::from_conf(
+            aws_sdk_lambda::Config::builder()
+                .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
+                .endpoint_url(&self.reach.endpoint)
+                .region(Region::new(self.reach.region.clone()))
+                .credentials_provider(self.credentials(Caller::Root))
+                .build(),
+        )
+    }
+
     /// An output of the control plane's stack.
     pub fn output(&self, name: &str) -> &str {
         self.reach.outputs.get(name).unwrap_or_else(|| panic!("no output {name} in {:?}", self.reach.outputs.keys()))
@@ -232,6 +245,58 @@ impl Stage {
                     .await
                     .expect("delete");
             }
+        }
+    }
+
+    /// Invokes a function as an on-call does; answers its payload.
+    pub async fn by_hand(&self, function: &str, payload: Value) -> Value {
+        let answer = self
+            .lambda()
+            .invoke()
+            .function_name(format!("{CONTROL_PLANE}-{function}"))
+            .payload(Blob::new(payload.to_string()))
+            .send()
+            .await
+            .expect("invoked");
+        let payload = answer.payload().expect("a payload").as_ref();
+        let text = String::from_utf8_lossy(payload).into_owned();
+        assert!(answer.function_error().is_none(), "{function} failed: {text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Runs the sweep as its schedule does.
+    pub async fn sweep(&self) {
+        let event = json!({"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
+        self.by_hand("sweep", event).await;
+    }
+
+    /// A fresh VPC that no topology declares.
+    pub async fn undeclared_vpc(&self) -> String {
+        let made = self.ec2(Caller::Root).create_vpc().cidr_block("10.99.0.0/16").send().await.expect("created");
+        made.vpc().and_then(|vpc| vpc.vpc_id()).expect("an id").to_owned()
+    }
+
+    /// The Region that everything is in.
+    pub fn region(&self) -> &str {
+        &self.reach.region
+    }
+
+    /// Makes delayed messages due and waits for quiet until at least `count` messages are in a dead-letter queue.
+    pub async fn until_dead_letters(&self, output: &str, count: usize) {
+        let queue = self.output(output).to_owned();
+        let started = Instant::now();
+        loop {
+            self.admin("POST", "due", None);
+            self.idle();
+            let name = aws_sdk_sqs::types::QueueAttributeName::ApproximateNumberOfMessages;
+            let asked = self.sqs().get_queue_attributes().queue_url(&queue).attribute_names(name.clone());
+            let answer = asked.send().await.expect("attributes");
+            let there: usize = answer.attributes().and_then(|all| all[&name].parse().ok()).expect("a count");
+            if there >= count {
+                assert!(count > 0 || there == 0, "{there} messages in {output}");
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "{there} of {count} messages in {output}");
         }
     }
 

@@ -1,0 +1,8 @@
+//! The real binaries, deployed from template.yaml on a local cloud, against what people do to networks.
+//! `scripts/test` starts one local cloud a nextest slot; each test restores the state right after the deploy.
+
+mod brakes;
+mod by_hand;
+mod hostile;
+mod repairs;
+mod stage;
