@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The prefix of every role that the control plane's stack makes.
-pub const CONTROL_PLANE: &str = "plumbline";
+pub(crate) const CONTROL_PLANE: &str = "plumbline";
 
 #[derive(Clone, Deserialize)]
 struct Keys {
@@ -33,7 +33,7 @@ struct Reach {
 
 /// Who makes a call.
 #[derive(Clone, Copy, Debug)]
-pub enum Caller {
+pub(crate) enum Caller {
     /// An IAM user with access keys.
     User,
     /// A session of an assumed role.
@@ -44,36 +44,34 @@ pub enum Caller {
 
 /// One API call in the local cloud's journal.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Call {
-    pub service: String,
-    pub action: String,
-    pub caller: String,
-    #[serde(default)]
-    pub error: Option<String>,
+pub(crate) struct Call {
+    pub(crate) service: String,
+    pub(crate) action: String,
+    pub(crate) caller: String,
 }
 
 impl Call {
     /// Made by one of Plumbline's functions, and not a read.
-    pub fn is_plumbline_write(&self) -> bool {
+    pub(crate) fn is_plumbline_write(&self) -> bool {
         let read = ["Describe", "Get", "List", "Query", "BatchGet", "Receive"];
         self.is_plumbline() && !read.iter().any(|prefix| self.action.starts_with(prefix))
     }
 
     /// Made by one of Plumbline's functions.
-    pub fn is_plumbline(&self) -> bool {
+    pub(crate) fn is_plumbline(&self) -> bool {
         self.caller.contains(&format!("assumed-role/{CONTROL_PLANE}"))
     }
 }
 
 /// The local cloud of this test's slot, restored to the state right after the deploy.
-pub struct Stage {
+pub(crate) struct Stage {
     reach: Reach,
     http: ureq::Agent,
 }
 
 impl Stage {
     /// Takes the slot's local cloud and restores it.
-    pub async fn restored() -> Self {
+    pub(crate) async fn restored() -> Self {
         let folder = std::env::var("PLUMBLINE_STAGES")
             .expect("PLUMBLINE_STAGES is not set: these tests need local clouds; run them by scripts/test");
         let slot = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").unwrap_or_else(|_| "0".into());
@@ -87,7 +85,7 @@ impl Stage {
     }
 
     /// The local cloud's own door.
-    pub fn admin(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+    pub(crate) fn admin(&self, method: &str, path: &str, body: Option<Value>) -> Value {
         let url = format!("{}/_localcloud/{path}", self.reach.endpoint);
         let mut answer = match (method, body) {
             ("GET", _) => self.http.get(&url).call(),
@@ -116,12 +114,12 @@ impl Stage {
     }
 
     /// EC2, as somebody.
-    pub fn ec2(&self, caller: Caller) -> aws_sdk_ec2::Client {
+    pub(crate) fn ec2(&self, caller: Caller) -> aws_sdk_ec2::Client {
         aws_sdk_ec2::Client::from_conf(self.config(caller).build())
     }
 
     /// SQS, as root.
-    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::from_conf(
             aws_sdk_sqs::Config::builder()
                 .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
@@ -133,7 +131,7 @@ impl Stage {
     }
 
     /// Lambda, as root.
-    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
         aws_sdk_lambda::Client::from_conf(
             aws_sdk_lambda::Config::builder()
                 .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
@@ -145,17 +143,17 @@ impl Stage {
     }
 
     /// An output of the control plane's stack.
-    pub fn output(&self, name: &str) -> &str {
+    pub(crate) fn output(&self, name: &str) -> &str {
         self.reach.outputs.get(name).unwrap_or_else(|| panic!("no output {name} in {:?}", self.reach.outputs.keys()))
     }
 
     /// The id of a topology's VPC.
-    pub fn vpc(&self, topology: &str, name: &str) -> &str {
+    pub(crate) fn vpc(&self, topology: &str, name: &str) -> &str {
         &self.reach.vpcs[topology][name]
     }
 
     /// The id of a declared group.
-    pub async fn group(&self, topology: &str, vpc: &str, name: &str) -> String {
+    pub(crate) async fn group(&self, topology: &str, vpc: &str, name: &str) -> String {
         let found = self
             .ec2(Caller::Root)
             .describe_security_groups()
@@ -168,7 +166,7 @@ impl Stage {
     }
 
     /// The rules of a group as AWS has them.
-    pub async fn rules(&self, group: &str) -> Vec<SecurityGroupRule> {
+    pub(crate) async fn rules(&self, group: &str) -> Vec<SecurityGroupRule> {
         self.ec2(Caller::Root)
             .describe_security_group_rules()
             .filters(Filter::builder().name("group-id").values(group).build())
@@ -180,12 +178,12 @@ impl Stage {
     }
 
     /// The rules of a group in words, without their ids: two equal sets admit the same and say the same.
-    pub async fn words(&self, group: &str) -> BTreeSet<String> {
+    pub(crate) async fn words(&self, group: &str) -> BTreeSet<String> {
         self.rules(group).await.iter().map(word).collect()
     }
 
     /// Waits until the group's rules are these.
-    pub async fn until_words(&self, group: &str, want: &BTreeSet<String>) {
+    pub(crate) async fn until_words(&self, group: &str, want: &BTreeSet<String>) {
         let started = Instant::now();
         loop {
             let have = self.words(group).await;
@@ -198,7 +196,7 @@ impl Stage {
     }
 
     /// Returns when no event, message or invocation is pending. Messages delayed into the future do not count.
-    pub fn idle(&self) {
+    pub(crate) fn idle(&self) {
         let started = Instant::now();
         loop {
             let state = self.admin("GET", "idle?timeout=10&ignore_delayed=1", None);
@@ -210,18 +208,18 @@ impl Stage {
     }
 
     /// Seconds since the epoch, by the local cloud's clock (the same machine's).
-    pub fn mark(&self) -> f64 {
+    pub(crate) fn mark(&self) -> f64 {
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64()
     }
 
     /// Calls made since a mark.
-    pub fn calls(&self, since: f64) -> Vec<Call> {
+    pub(crate) fn calls(&self, since: f64) -> Vec<Call> {
         let answer = self.admin("GET", &format!("calls?since={since}"), None);
         serde_json::from_value(answer["calls"].clone()).expect("a journal")
     }
 
     /// The outcome events that are waiting, oldest first; the queue is empty afterwards.
-    pub async fn outcomes(&self) -> Vec<Value> {
+    pub(crate) async fn outcomes(&self) -> Vec<Value> {
         let mut events = vec![];
         loop {
             let answer = self
@@ -249,7 +247,7 @@ impl Stage {
     }
 
     /// Invokes a function as an on-call does; answers its payload.
-    pub async fn by_hand(&self, function: &str, payload: Value) -> Value {
+    pub(crate) async fn by_hand(&self, function: &str, payload: Value) -> Value {
         let answer = self
             .lambda()
             .invoke()
@@ -265,24 +263,24 @@ impl Stage {
     }
 
     /// Runs the sweep as its schedule does.
-    pub async fn sweep(&self) {
+    pub(crate) async fn sweep(&self) {
         let event = json!({"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
         self.by_hand("sweep", event).await;
     }
 
     /// A fresh VPC that no topology declares.
-    pub async fn undeclared_vpc(&self) -> String {
+    pub(crate) async fn undeclared_vpc(&self) -> String {
         let made = self.ec2(Caller::Root).create_vpc().cidr_block("10.99.0.0/16").send().await.expect("created");
         made.vpc().and_then(|vpc| vpc.vpc_id()).expect("an id").to_owned()
     }
 
     /// The Region that everything is in.
-    pub fn region(&self) -> &str {
+    pub(crate) fn region(&self) -> &str {
         &self.reach.region
     }
 
     /// Makes delayed messages due and waits for quiet until at least `count` messages are in a dead-letter queue.
-    pub async fn until_dead_letters(&self, output: &str, count: usize) {
+    pub(crate) async fn until_dead_letters(&self, output: &str, count: usize) {
         let queue = self.output(output).to_owned();
         let started = Instant::now();
         loop {
@@ -301,7 +299,7 @@ impl Stage {
     }
 
     /// Waits for an outcome event that satisfies the predicate; answers its detail.
-    pub async fn outcome(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn outcome(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         let mut seen = vec![];
         loop {
@@ -318,19 +316,19 @@ impl Stage {
 }
 
 /// Whether an outcome event reports a verified fix of the group.
-pub fn fixed(event: &Value, group: &str) -> bool {
+pub(crate) fn fixed(event: &Value, group: &str) -> bool {
     event["detail"]["overall"] == json!("in-sync") && acted_on(event, group)
 }
 
 /// Whether an outcome event reports an action on the group.
-pub fn acted_on(event: &Value, group: &str) -> bool {
+pub(crate) fn acted_on(event: &Value, group: &str) -> bool {
     event["detail"]["actions"]
         .as_array()
         .is_some_and(|actions| actions.iter().any(|action| action["resource"]["id"] == json!(group)))
 }
 
 /// One rule in words, without its id.
-pub fn word(rule: &SecurityGroupRule) -> String {
+pub(crate) fn word(rule: &SecurityGroupRule) -> String {
     let peer = rule
         .cidr_ipv4()
         .or(rule.cidr_ipv6())
@@ -348,7 +346,7 @@ pub fn word(rule: &SecurityGroupRule) -> String {
 }
 
 /// TCP on one port from a range.
-pub fn tcp(port: i32, range: &str) -> IpPermission {
+pub(crate) fn tcp(port: i32, range: &str) -> IpPermission {
     let permission = IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port);
     match range.contains(':') {
         true => permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(range).build()),
