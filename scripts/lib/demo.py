@@ -203,13 +203,13 @@ def run(stage: staging.Stage, item: Break) -> Result:
     caller = stage.callers[item.caller]
     print(f"\n{paint('1;31', '✗')} {paint('1', caller.label)} {item.title}", flush=True)
     result = Result(item.title, caller.label, "restored" if item.restored else "nothing happened")
-    mark = time.time()
+    mark = stage.mark()
     groups = set(item.act(stage.client("ec2", item.caller), stage))
     called = time.time()
     if not item.restored:
         stage.idle()
         writes = [c for c in stage.calls(mark) if f":assumed-role/{staging.CONTROL_PLANE}" in c["caller"]
-                  and c["service"] == "ec2" and not c["action"].startswith("Describe")]
+                  and not c["read_only"]]
         if writes:
             result.verdict = f"FAILED: Plumbline called {', '.join(c['action'] for c in writes)}"
         say(f"{paint('2', 'nothing to do, nothing done')}")

@@ -97,13 +97,17 @@ class Stage:
         """Returns when no event, message or invocation is pending; delayed rechecks do not count."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            state = self.admin("GET", f"idle?timeout={min(5, timeout)}&ignore_delayed=1")
+            state = self.admin("GET", f"idle?timeout={min(5, timeout)}&ignore_delayed=1&ignore_retries=1")
             if state["idle"]:
                 return
         raise TimeoutError(f"the local cloud did not come to rest within {timeout:.0f} s: {state}")
 
-    def calls(self, since: float = 0) -> list[dict[str, Any]]:
-        """The journal of API calls."""
+    def mark(self) -> int:
+        """The number of the newest call in the journal."""
+        return self.admin("GET", f"calls?since={2**31}")["last"]
+
+    def calls(self, since: int = 0) -> list[dict[str, Any]]:
+        """The journal of API calls after number `since`."""
         return self.admin("GET", f"calls?since={since}")["calls"]
 
     def stop(self) -> None:

@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         observed.ids.insert(name.clone(), Seen::Present(id.clone()));
         observed.groups.insert(name, Seen::Present(ObservedGroup { id, rules, stack: None, tags: BTreeMap::new() }));
     }
-    let desired = Desired { vpcs: [(vpc.clone(), desired)].into() };
+    let desired = Desired { vpcs: [(vpc.clone(), desired)].into(), ..Desired::default() };
     let mut drifted = observed.clone();
     for seen in drifted.groups.values_mut() {
         if let Seen::Present(group) = seen {

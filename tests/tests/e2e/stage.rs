@@ -48,13 +48,13 @@ pub(crate) struct Call {
     pub(crate) service: String,
     pub(crate) action: String,
     pub(crate) caller: String,
+    pub(crate) read_only: bool,
 }
 
 impl Call {
     /// Made by one of Plumbline's functions, and not a read.
     pub(crate) fn is_plumbline_write(&self) -> bool {
-        let read = ["Describe", "Get", "List", "Query", "BatchGet", "Receive"];
-        self.is_plumbline() && !read.iter().any(|prefix| self.action.starts_with(prefix))
+        self.is_plumbline() && !self.read_only
     }
 
     /// Made by one of Plumbline's functions.
@@ -199,7 +199,7 @@ impl Stage {
     pub(crate) fn idle(&self) {
         let started = Instant::now();
         loop {
-            let state = self.admin("GET", "idle?timeout=10&ignore_delayed=1", None);
+            let state = self.admin("GET", "idle?timeout=10&ignore_delayed=1&ignore_retries=1", None);
             if state["idle"] == json!(true) {
                 return;
             }
@@ -207,13 +207,13 @@ impl Stage {
         }
     }
 
-    /// Seconds since the epoch, by the local cloud's clock (the same machine's).
-    pub(crate) fn mark(&self) -> f64 {
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs_f64()
+    /// The number of the newest call in the journal.
+    pub(crate) fn mark(&self) -> u64 {
+        self.admin("GET", &format!("calls?since={}", u32::MAX), None)["last"].as_u64().expect("a number")
     }
 
     /// Calls made since a mark.
-    pub(crate) fn calls(&self, since: f64) -> Vec<Call> {
+    pub(crate) fn calls(&self, since: u64) -> Vec<Call> {
         let answer = self.admin("GET", &format!("calls?since={since}"), None);
         serde_json::from_value(answer["calls"].clone()).expect("a journal")
     }
@@ -284,7 +284,7 @@ impl Stage {
         let queue = self.output(output).to_owned();
         let started = Instant::now();
         loop {
-            self.admin("POST", "due", None);
+            self.admin("POST", "due", Some(json!({"in_flight": true})));
             self.idle();
             let name = aws_sdk_sqs::types::QueueAttributeName::ApproximateNumberOfMessages;
             let asked = self.sqs().get_queue_attributes().queue_url(&queue).attribute_names(name.clone());
