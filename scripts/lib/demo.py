@@ -327,7 +327,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\ninterrupted: cleaning up", file=sys.stderr)
         return 130
-    except (RuntimeError, TimeoutError, ClientError, OSError) as error:
+    except (RuntimeError, TimeoutError, ClientError, OSError, staging.deploy.DeployError) as error:
         print(f"\ndemo: {error}\nthe local cloud's log: {log}", file=sys.stderr)
         return 1
     finally:

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 import urllib.request
@@ -150,28 +151,25 @@ def plumb(*arguments: str) -> str:
 
 def networks(stage: Stage, say: Say) -> None:
     """Validates and renders each reference topology, and creates its stack."""
-    cloudformation = stage.client("cloudformation")
+    deployer = deploy.Deployer(stage.endpoint, REGION)
     for topology in declared.load_all(ROOT):
         path = str(topology.path.relative_to(ROOT))
         plumb("validate", path)
-        template = plumb("render", path)
-        cloudformation.create_stack(
-            StackName=f"network-{topology.id}", TemplateBody=template,
-            Tags=[{"Key": "plumbline:topology", "Value": topology.id}],
-        )
-        deploy.wait_for_stack(cloudformation, f"network-{topology.id}")
+        text = plumb("render", path)
+        with tempfile.TemporaryDirectory() as folder:
+            template = Path(folder) / "network.yaml"
+            template.write_text(text)
+            deployer.deploy(template, f"network-{topology.id}")
         stage.topologies.append(topology)
-        groups = sum(1 for _ in topology.groups)
-        say(f"{topology.id:<16} valid, rendered ({len(template) / 1024:.0f} KiB), stack created; {groups} groups declared")
+        size = f"{len(text) / 1024:.0f} KiB"
+        say(f"{topology.id:<16} valid, rendered ({size}), stack created; {len(topology.groups)} groups declared")
 
 
-def control_plane(stage: Stage, parameters: dict[str, str] | None = None) -> None:
+def control_plane(stage: Stage, parameters: dict[str, str], topologies: Path = ROOT / "topologies") -> None:
     """Deploys template.yaml as `sam deploy` would: through CloudFormation, from a bucket."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
-    stage.outputs = deploy.deploy(
-        endpoint=stage.endpoint, template=ROOT / "template.yaml", stack=CONTROL_PLANE, binaries=target,
-        topologies=ROOT / "topologies", parameters=parameters or {}, region=REGION,
-    )
+    sources = deploy.Sources(ROOT, target, topologies)
+    stage.outputs = deploy.Deployer(stage.endpoint, REGION).deploy(ROOT / "template.yaml", CONTROL_PLANE, parameters, sources)
 
 
 def callers(stage: Stage) -> None:
@@ -290,7 +288,7 @@ def main() -> int:
                 "vpcs": {t.id: declared.vpc_ids(ec2, t) for t in stage.topologies},
             }, indent=1))
             stage.process.wait()
-        except (KeyboardInterrupt, ClientError, RuntimeError, TimeoutError) as error:
+        except (KeyboardInterrupt, ClientError, deploy.DeployError, RuntimeError, TimeoutError) as error:
             if not isinstance(error, KeyboardInterrupt):
                 print(f"stage: {error}", file=sys.stderr)
                 return 1

@@ -31,7 +31,7 @@ async fn garbage_goes_to_the_dead_letter_queue_and_the_rest_is_served() {
 
     stage.outcome("fixes the group", |event| fixed(event, &group)).await;
     assert_eq!(stage.words(&group).await, declared);
-    stage.until_dead_letters("SecurityGroupsDeadLetterQueueUrl", 2).await;
+    stage.until_dead_letters("SecurityGroupsDeadLettersUrl", 2).await;
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn the_largest_message_is_survived() {
     assert!(body.len() > 245_000 && body.len() < 262_144);
     stage.sqs().send_message().queue_url(&queue).message_body(body).send().await.expect("sent");
     stage.idle();
-    stage.until_dead_letters("SecurityGroupsDeadLetterQueueUrl", 0).await;
+    stage.until_dead_letters("SecurityGroupsDeadLettersUrl", 0).await;
 }
 
 #[tokio::test]
