@@ -276,7 +276,9 @@ class Deployer:
 
     def _bucket(self) -> None:
         try:
-            self.s3.create_bucket(Bucket=self.bucket)
+            # S3 API Reference, CreateBucket: every Region but us-east-1 is named.
+            where = {} if self.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
+            self.s3.create_bucket(Bucket=self.bucket, **where)
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                 raise
