@@ -82,6 +82,10 @@ impl Clients {
             )
             .load()
             .await;
+        Self::over(home, config, access)
+    }
+
+    fn over(home: Place, config: SdkConfig, access: Access) -> Self {
         Self { home, config, access, calls: Calls::default(), regional: Arc::default() }
     }
 

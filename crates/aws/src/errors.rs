@@ -1,7 +1,7 @@
 //! What AWS answered, as a [`Fault`]. The class is decided here, once, and nowhere else.
 
 use aws_sdk_ec2::config::http::HttpResponse;
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use reconciler::{Fault, FaultClass};
 
 /// What keeps an adapter from being built. Everything later is a [`Fault`].
@@ -54,11 +54,22 @@ where
         }
         // Nobody knows whether it took effect: the next observation does.
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
-            Fault::new(operation, FaultClass::Retryable, DisplayErrorContext(error).to_string())
+            Fault::new(operation, FaultClass::Retryable, said(error))
         }
         // Never left this process: a write through read-only clients, or an input that the SDK refuses.
-        _ => Fault::new(operation, FaultClass::Terminal, DisplayErrorContext(error).to_string()),
+        _ => Fault::new(operation, FaultClass::Terminal, said(error)),
     }
+}
+
+/// The error and what is behind it, on one line.
+fn said(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut behind = error.source();
+    while let Some(error) = behind {
+        text = format!("{text}: {error}");
+        behind = error.source();
+    }
+    text
 }
 
 /// An answer of AWS that is a success by its status and a failure, or nonsense, by its content.

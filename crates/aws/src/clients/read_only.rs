@@ -1,7 +1,7 @@
 //! The interceptor of clients that are handed to plan and observe runs: a write fails before it is sent.
 
 use aws_sdk_ec2::config::interceptors::BeforeSerializationInterceptorContextRef;
-use aws_sdk_ec2::config::{ConfigBag, Intercept};
+use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ec2::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 
@@ -19,9 +19,11 @@ impl Intercept for ReadOnly {
         "ReadOnly"
     }
 
-    fn read_before_execution(
+    // The first hook at which an interceptor of a client knows the operation; nothing is sent before it.
+    fn read_before_serialization(
         &self,
         _context: &BeforeSerializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         // Without a name nobody knows what it does: refused.
@@ -38,6 +40,7 @@ fn reads(operation: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clients::{Access, Clients};
 
     #[test]
     fn only_names_of_reads_pass() {
@@ -57,5 +60,40 @@ mod tests {
         ] {
             assert!(!reads(write), "{write}");
         }
+    }
+
+    /// The real clients against a listener that hangs up: a read knocks, a write never does.
+    #[tokio::test]
+    async fn a_write_is_never_sent_and_a_read_is() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let config = aws_config::SdkConfig::builder()
+            .behavior_version(aws_config::BehaviorVersion::latest())
+            .region(aws_config::Region::new("eu-west-1"))
+            .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
+            .retry_config(aws_config::retry::RetryConfig::disabled())
+            .timeout_config(
+                aws_config::timeout::TimeoutConfig::builder()
+                    .operation_timeout(std::time::Duration::from_millis(300))
+                    .build(),
+            )
+            .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
+                aws_credential_types::Credentials::new("key", "secret", None, None, "test"),
+            ))
+            .build();
+        let clients = Clients::over(topology::Place::new("111122223333", "eu-west-1"), config, Access::ReadOnly);
+        let ec2 = clients.regional(clients.home()).unwrap().ec2;
+
+        let write = ec2.revoke_security_group_ingress().group_id("sg-1").send().await.unwrap_err();
+        let fault = crate::errors::fault("RevokeSecurityGroupIngress", &write);
+        assert!(fault.message.contains("RevokeSecurityGroupIngress is not an operation that only reads"), "{fault}");
+        assert!(!fault.is_retryable());
+        assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nothing was sent");
+        assert!(clients.calls().take().is_empty());
+
+        let read = ec2.describe_vpcs().send().await.unwrap_err();
+        assert!(crate::errors::fault("DescribeVpcs", &read).is_retryable());
+        assert!(listener.accept().is_ok(), "a read goes out");
+        assert_eq!(clients.calls().take().into_keys().map(|call| call.operation).collect::<Vec<_>>(), ["DescribeVpcs"]);
     }
 }
