@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from . import ec2_authorization, hooks
+from . import ec2_authorization, hooks, proxy
 
 # The call being decided: set where the front door resolves its resource, read where it asks the evaluator.
 _ec2_call: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar("localcloud_ec2_call", default=None)
@@ -281,6 +281,28 @@ def _with_leading_keys(original: Any) -> Any:
     return dynamodb_service_context
 
 
+def _or_for_proxy(original: Any) -> Any:
+    """A signature for the proxy's Host is as good as one for the server's."""
+
+    def failure(
+        signature: Any,
+        secret: str,
+        method: str,
+        path: str,
+        query: Any,
+        headers: dict[str, str],
+        *rest: Any,
+        **named: Any,
+    ) -> Any:
+        found = original(signature, secret, method, path, query, headers, *rest, **named)
+        host = proxy.host()
+        if not found or host is None:
+            return found
+        return original(signature, secret, method, path, query, {**headers, "host": host}, *rest, **named)
+
+    return failure
+
+
 def _secure(original: Any) -> Any:
     def resolve(key: str, context: Any) -> Any:
         return "true" if key.lower() == "aws:securetransport" else original(key, context)
@@ -290,7 +312,7 @@ def _secure(original: Any) -> Any:
 
 def install(app: ModuleType) -> None:
     """Hook the evaluator. The front door imports these names anew for each request, so replacing them suffices."""
-    from ministack.core import iam_actions, iam_evaluator
+    from ministack.core import iam_actions, iam_evaluator, sigv4
     from ministack.services import dynamodb
     from moto.ec2.models import EC2Backend
 
@@ -300,6 +322,9 @@ def install(app: ModuleType) -> None:
     hooks.require_parameters(iam_actions.extract_resource_arn, "service", "query_params", "region", "account_id")
     hooks.require_parameters(iam_evaluator.enforce, "access_key_id", "iam_action", "resource_arn", "service_context")
     hooks.require_parameters(iam_actions.access_denied_response, "principal_arn", "message", "explicit_deny")
+    failure = hooks.require(sigv4, "header_signature_failure")
+    hooks.require_parameters(failure, "headers", "secret")
+    hooks.replace(sigv4, "header_signature_failure", _or_for_proxy(failure))
     resolve = hooks.require(iam_evaluator, "_resolve_condition_key")
     hooks.replace(iam_evaluator, "_resolve_condition_key", _secure(resolve))
     extract_resource_arn = hooks.require(iam_actions, "extract_resource_arn")

@@ -16,6 +16,7 @@ import hashlib
 import io
 import ipaddress
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 import yaml
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -99,13 +101,15 @@ def require_loopback(endpoint: str) -> str:
 
 def client(service: str, endpoint: str, region: str = REGION) -> Any:
     """A client of the local cloud's account root, with nothing of the host's AWS settings."""
-    return boto3.session.Session().client(
+    nothing = {name: (None, None, os.devnull, None) for name in ("config_file", "credentials_file")}
+    session = botocore.session.Session({**nothing, "profile": (None, None, None, None)})
+    return boto3.session.Session(botocore_session=session).client(
         service,
         endpoint_url=require_loopback(endpoint),
         region_name=region,
         aws_access_key_id="test",
         aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}),
+        config=Config(retries={"total_max_attempts": 2}, proxies={}, s3={"addressing_style": "path"}),
     )
 
 

@@ -10,9 +10,9 @@ import time
 from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
-from .. import cloudtrail, lambdas
+from .. import cloudtrail, lambdas, proxy
 from ..lambdas.activity import activity
 from ..messaging import event_bus, sqs_messages
 from . import idle, journal, state
@@ -94,7 +94,7 @@ async def _stop_everything() -> int:
     stopped = lambdas.stop_all()
     cloudtrail.clear()
     end = time.monotonic() + _SETTLE_SECONDS
-    while (journal.active() or cloudtrail.in_flight()) and time.monotonic() < end:
+    while (journal.active() or cloudtrail.in_flight() or idle.invocations()) and time.monotonic() < end:
         await asyncio.sleep(_PAUSE)
         cloudtrail.clear()
         stopped += lambdas.stop_all()
@@ -186,6 +186,17 @@ async def _post_release(app: ModuleType, query: Query, body: Body) -> Any:
         raise Refused(400, str(error)) from error
 
 
+async def _put_proxy(app: ModuleType, query: Query, body: Body) -> Any:
+    """Name the proxy in front: `{"endpoint": "http://127.0.0.1:4567"}`, or null for none."""
+    if "endpoint" not in body or not isinstance(body["endpoint"], str | None):
+        raise Refused(400, 'the body is {"endpoint": "http://127.0.0.1:…"}, or null for no proxy')
+    try:
+        proxy.use(body["endpoint"])
+    except ValueError as error:
+        raise Refused(400, str(error)) from error
+    return {"endpoint": body["endpoint"], "functions_call": proxy.function_endpoint()}
+
+
 _ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]]] = {
     ("GET", "ready"): _get_ready,
     ("GET", "idle"): _get_idle,
@@ -198,6 +209,7 @@ _ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any
     ("GET", "cloudtrail"): _get_cloudtrail,
     ("PUT", "cloudtrail"): _put_cloudtrail,
     ("POST", "cloudtrail/release"): _post_release,
+    ("PUT", "proxy"): _put_proxy,
 }
 
 
@@ -209,10 +221,22 @@ def _from_loopback(scope: dict[str, Any]) -> bool:
         return False
 
 
+def _to_loopback(scope: dict[str, Any]) -> bool:
+    """Whether the Host is a loopback name: a page in a browser that reaches us by a name of its own does not pass."""
+    given = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    name = urlsplit(f"//{given}").hostname or ""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
 async def _answer(app: ModuleType, scope: dict[str, Any], receive: Any) -> tuple[int, Any]:
     name, method = scope["path"][len(PREFIX) :], scope["method"]
     if not _from_loopback(scope):
         return 403, {"error": "loopback clients only"}
+    if not _to_loopback(scope):
+        return 403, {"error": "the Host is not this machine"}
     raw = b""
     more = True
     while more:

@@ -19,14 +19,12 @@ def breakdown(ignore_delayed: bool = False, ignore_retries: bool = False) -> dic
     *delayed* (sent with a delay, with the times they are due) or *retrying* (received, failed, and hidden until their
     visibility time-out ends). `ignore_delayed` and `ignore_retries` call idle what only waits for such a time.
     """
-    from ministack.services import lambda_svc
-
     queues = [_queue(arn) for arn in sorted({mapping["EventSourceArn"] for _, _, mapping in _enabled_mappings()})]
     with activity.lock:
         batches = sum(activity.batches.values())
         running = sum(1 for due in activity.asynchronous.values() if not due)
         waiting = sorted(due for due in activity.asynchronous.values() if due)
-    executions = lambda_svc.executions_in_flight()[0]
+    executions = invocations()
     report: dict[str, Any] = {
         "cloudtrail": cloudtrail.in_flight(),
         "cloudtrail_held": cloudtrail.held(),
@@ -45,6 +43,13 @@ def breakdown(ignore_delayed: bool = False, ignore_retries: bool = False) -> dic
     if not ignore_delayed:
         busy = busy or any(queue["delayed"] for queue in report["queues"])
     return {"idle": not busy, **report}
+
+
+def invocations() -> int:
+    """Functions running now."""
+    from ministack.services import lambda_svc
+
+    return int(lambda_svc.executions_in_flight()[0])
 
 
 def _enabled_mappings() -> list[tuple[str, str, dict[str, Any]]]:

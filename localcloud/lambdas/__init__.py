@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .. import hooks
+from .. import hooks, proxy
 from . import asynchronous, environment, event_source, lineage, metrics
 from .activity import activity
 
@@ -47,6 +47,7 @@ def _revision(function: dict[str, Any], config: dict[str, Any]) -> str:
         "code": config.get("CodeSha256"),
         "layers": environment.layer_arns(config),
         "opt": str(environment.opt_directory(config)),
+        "endpoint": proxy.function_endpoint(),
         **{name: config.get(name) for name in ("Handler", "Role", "Timeout", "MemorySize", "Runtime", "LoggingConfig")},
         "environment": (config.get("Environment") or {}).get("Variables"),
     }
@@ -160,6 +161,7 @@ def stop_all() -> int:
     from ministack.core import lambda_runtime
 
     activity.forget()
+    event_source.forget()
     with lambda_runtime._lock:
         everything = [worker for workers in lambda_runtime._workers.values() for worker in workers]
         lambda_runtime._workers.clear()

@@ -21,6 +21,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from .. import proxy
+
 TOPOLOGIES = "PLUMBLINE_TOPOLOGIES"
 # Lambda's own search path, less what only its image holds.
 _PATH = "/usr/local/bin:/usr/bin:/bin:/opt/bin"
@@ -100,7 +102,7 @@ def variables(config: dict[str, Any], code_directory: str, runtime_api_port: int
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{runtime_api_port}",
         "LAMBDA_TASK_ROOT": code_directory,
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
-        "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],
+        "AWS_ENDPOINT_URL": proxy.function_endpoint(),
         **execution_credentials(config),
     }
     if logging.get("LogFormat") == "JSON":

@@ -56,6 +56,12 @@ class _Source:
         return self.base_function.get("recursive_loop")
 
 
+def forget() -> None:
+    """Start batching windows anew."""
+    with poll_lock:
+        _windows.clear()
+
+
 def sqs_mappings() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every SQS mapping of every account and Region."""
     from ministack.services import lambda_svc

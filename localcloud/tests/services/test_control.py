@@ -11,6 +11,16 @@ from .conftest import READ_QUEUES, statement
 OPEN = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
+def test_a_name_that_is_not_this_machine_is_refused(cloud):
+    """A page in a browser can point a name of its own at 127.0.0.1; the admin API answers loopback names only."""
+    import urllib.request
+
+    request = urllib.request.Request(f"{cloud.endpoint}/_localcloud/ready", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(request)
+    assert refusal.value.code == 403
+
+
 def test_ready_says_where_things_are(cloud):
     ready = cloud.admin("GET", "ready")
     assert ready["ready"] and ready["auth"] and ready["endpoint"] == cloud.endpoint

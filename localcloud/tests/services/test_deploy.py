@@ -152,6 +152,13 @@ def test_only_loopback_is_deployed_to(endpoint, capsys, tmp_path):
     assert "loopback" in capsys.readouterr().err
 
 
+def test_the_hosts_aws_settings_do_not_matter(cloud, monkeypatch):
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
+    Deployer(cloud.endpoint).deploy({"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}, "clean")
+
+
 def test_what_is_missing_is_named(cloud, project, tmp_path):
     (project / "target" / "reader").unlink()
     with pytest.raises(DeployError, match=r"target/reader does not exist"):

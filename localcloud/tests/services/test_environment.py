@@ -112,3 +112,13 @@ def test_reserved_concurrency_zero_refuses_every_invocation(cloud):
         assert refusal.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
     else:
         raise AssertionError("it was invoked")
+
+
+def test_a_function_that_overruns_its_timeout_is_ended(cloud):
+    """Timeout: Sandbox.Timedout (Lambda Developer Guide, "Configure Lambda function timeout")."""
+    cloud.function("slow", "def handle(event, context): import time; time.sleep(60)", Timeout=1)
+    answer = cloud.client("lambda").invoke(FunctionName="slow", Payload=b"1")
+    assert answer["FunctionError"] == "Unhandled"
+    error = json.load(answer["Payload"])
+    assert (error["errorType"], error["errorMessage"]) == ("Sandbox.Timedout", "Task timed out after 1.00 seconds")
+    assert cloud.idle(timeout=1)["environments"] == {}
