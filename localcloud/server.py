@@ -8,8 +8,8 @@ finished its own start-up, with the socket already listening: whoever reads it c
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
-import importlib.util
 import json
 import logging
 import os
@@ -25,10 +25,7 @@ from . import hooks
 HOST = "127.0.0.1"
 
 # Each has `install(app)`; in this order, because the CloudTrail recorder wraps whatever the others put in place.
-MODULES = ("bridge", "ec2", "auth", "messaging", "lambdas", "cfn", "cloudtrail", "control")
-# Written beside this module by others; a checkout without them still serves everything else.
-OPTIONAL = frozenset({"auth", "messaging", "lambdas", "control"})
-
+MODULES = ("bridge", "proxied", "ec2", "auth", "messaging", "lambdas", "cfn", "cloudtrail", "control")
 # What the emulators would read from the host and must not: the local cloud behaves the same on every machine.
 _ENVIRONMENT = {
     "BIND_HOST": HOST,
@@ -41,6 +38,9 @@ _ENVIRONMENT = {
     "CLOUDTRAIL_RECORDING": "0",
     "LAMBDA_EXECUTOR": "local",
     "USE_SSL": "0",
+    # 1,300 images, with a snapshot and a volume each, in every account and Region: nobody here starts an instance
+    # from one, and each snapshot of the local cloud would copy them.
+    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
 }
 
 log = logging.getLogger("localcloud")
@@ -55,13 +55,15 @@ def _listen(port: int) -> socket.socket:
     return sock
 
 
-def _prepare_environment(port: int, auth: bool, log_level: str) -> str:
+def _prepare_environment(port: int, auth: bool, log_level: str, proxy: str | None) -> str:
     endpoint = f"http://{HOST}:{port}"
+    # Functions call through the proxy, if there is one: it is their calls that faults are injected into.
+    for_functions = f"http://{proxy}" if proxy else endpoint
     for name in ("DOCKER_HOST", "LOCALSTACK_PERSISTENCE", "EDGE_PORT", "SERVICES", "AWS_PROFILE", "AWS_CONFIG_FILE"):
         os.environ.pop(name, None)
     os.environ.update(_ENVIRONMENT)
     os.environ.update(
-        GATEWAY_PORT=str(port), AWS_ENDPOINT_URL=endpoint, AUTH="true" if auth else "false", LOG_LEVEL=log_level
+        GATEWAY_PORT=str(port), AWS_ENDPOINT_URL=for_functions, AUTH="true" if auth else "false", LOG_LEVEL=log_level
     )
     return endpoint
 
@@ -70,10 +72,7 @@ def install_all(app: ModuleType) -> list[str]:
     """Install every module of the package on the emulator's application; returns the names installed."""
     installed = []
     for name in MODULES:
-        full_name = f"{__package__}.{name}"
-        if name in OPTIONAL and importlib.util.find_spec(full_name) is None:
-            continue
-        importlib.import_module(full_name).install(app)
+        importlib.import_module(f"{__package__}.{name}").install(app)
         installed.append(name)
     return installed
 
@@ -102,6 +101,7 @@ def run(
     log_level: str = "WARNING",
     nat_pending: float = 0.0,
     nat_deleting: float = 0.0,
+    proxy: str | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; prints one JSON line on standard output when ready."""
     logging.basicConfig(stream=sys.stderr, level=log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -111,16 +111,19 @@ def run(
     except OSError as error:
         print(f"localcloud: cannot listen on {HOST}:{port}: {error.strerror}", file=sys.stderr)
         return 1
-    endpoint = _prepare_environment(sock.getsockname()[1], auth, log_level)
+    endpoint = _prepare_environment(sock.getsockname()[1], auth, log_level, proxy)
 
     app = importlib.import_module("ministack.app")
     hooks.require(app, "app")
     installed = install_all(app)
     log.info("installed %s", ", ".join(installed))
+    importlib.import_module(f"{__package__}.proxied").proxy = proxy
     nat = importlib.import_module(f"{__package__}.ec2.nat")
     nat.settings.pending, nat.settings.deleting = nat_pending, nat_deleting
 
     def announce() -> None:
+        gc.collect()
+        gc.freeze()  # what start-up left is there to stay: no later collection walks it
         print(json.dumps({"ready": True, "endpoint": endpoint}), flush=True)
 
     asyncio.run(_serve(_announcing(app.app, announce), sock))

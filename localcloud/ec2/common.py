@@ -47,6 +47,7 @@ def apply_filters(
     An attribute may be a scalar or a collection (the filter then matches any of it). `tag:<key>` and `tag-key` work
     on everything that has tags.
     """
+    check_filter_names(filters, attributes)
     kept = list(items)
     for name, patterns in (filters or {}).items():
         kept = [item for item in kept if _matches(item, name, patterns, attributes)]
@@ -66,8 +67,6 @@ def _matches(item: Any, name: str, patterns: list[str], attributes: Mapping[str,
         return any(tag["key"] == name[4:] and matches_any(tag["value"], patterns) for tag in item.get_tags())
     if name == "tag-key":
         return any(matches_any(tag["key"], patterns) for tag in item.get_tags())
-    if name not in attributes:
-        refuse("InvalidParameterValue", f"The filter '{name}' is invalid")
     value = attributes[name](item)
     values = value if isinstance(value, list | tuple | set | frozenset) else [value]
     return any(matches_any(_text(one), patterns) for one in values)

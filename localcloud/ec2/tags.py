@@ -9,6 +9,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.models import EC2Backend
+from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.responses import EC2Response
 from moto.ec2.responses._base_response import EC2BaseResponse
 
@@ -65,8 +66,14 @@ def _parse_tag_specification(original: Any) -> Any:
     return parse
 
 
+def _get_tags(self: Any) -> list[dict[str, str]]:
+    """The resource's own tags, looked up: moto reads every tag of the account for each resource that it shows."""
+    return [{"key": key, "value": value} for key, value in self.ec2_backend.tags.get(self.id, {}).items()]
+
+
 def install() -> None:
     """Guard CreateTags and the TagSpecifications of every other action."""
+    hooks.replace(TaggedEC2Resource, "get_tags", _get_tags)
     replace_action("create_tags", _create_tags(hooks.require(EC2Response, "create_tags")))
     hooks.replace(EC2Backend, "do_resources_exist", _resources_exist(EC2Backend.do_resources_exist))
     hooks.replace(

@@ -171,7 +171,7 @@ def test_a_network(ec2, cloudformation):
 
 
 def test_resources_carry_the_stacks_tags(ec2, cloudformation):
-    """ "CloudFormation automatically creates… aws:cloudformation:logical-id, :stack-id, :stack-name"; stack tags too."""
+    """Resource tags: aws:cloudformation:logical-id, :stack-id, :stack-name, and the tags of the stack itself."""
     tags = [{"Key": "team", "Value": "net"}]
     stack = deploy(cloudformation, "tagged", group_of(Tags=[{"Key": "Name", "Value": "n"}]), Tags=tags)
     assert {tag["Key"]: tag["Value"] for tag in only_group(ec2)["Tags"]} == {

@@ -70,6 +70,15 @@ def test_filters(ec2, vpc, group):
     assert refused(ec2.describe_security_groups, Filters=named("colour", "red")) == "InvalidParameterValue"
 
 
+@pytest.mark.parametrize("prefix", ["", "egress."])
+@pytest.mark.parametrize("one", ["cidr", "from-port", "group-id", "ipv6-cidr", "prefix-list-id", "protocol", "to-port"])
+def test_every_rule_filter_is_served(ec2, vpc, group, prefix, one):
+    """DescribeSecurityGroups filters `ip-permission.*` and `egress.ip-permission.*`."""
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(22, UserIdGroupPairs=[{"GroupId": group}])])
+    filters = named(f"{prefix}ip-permission.{one}", "zzz") + named("vpc-id", vpc)
+    assert ec2.describe_security_groups(Filters=filters)["SecurityGroups"] == []
+
+
 def test_groups_that_do_not_exist(ec2):
     """InvalidGroup.NotFound, InvalidGroupId.Malformed."""
     assert refused(ec2.describe_security_groups, GroupIds=["sg-0123456789abcdead"]) == "InvalidGroup.NotFound"

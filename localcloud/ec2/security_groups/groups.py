@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -11,7 +11,7 @@ from moto.ec2.models import EC2Backend
 from moto.ec2.models.security_groups import SecurityGroup
 
 from ... import hooks
-from ..common import check_filter_names, check_id, matches_any, refuse, replace_action
+from ..common import apply_filters, check_filter_names, check_id, matches_any, refuse, replace_action
 from .rule import ALL_PROTOCOLS, Peer, Rule, Spec, as_permissions
 
 # "You can have 60 inbound and 60 outbound rules per security group, enforced separately for IPv4 and IPv6."
@@ -19,6 +19,35 @@ RULES_PER_DIRECTION = 60
 # Weights of AWS-managed prefix lists ("AWS-managed prefix lists", table); any other counts as one rule.
 _MANAGED_WEIGHTS = {"cloudfront.origin-facing": 55, "route53-healthchecks": 25, "ipv6.cloudfront.origin-facing": 55}
 _GROUP_DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}")
+
+
+def _rule_filters(prefix: str, rules: Callable[[Any], list[Rule]]) -> dict[str, Callable[[Any], list[Any]]]:
+    """The filters on what the rules of one direction say; each matches if any rule does."""
+
+    def any_rule(read: Callable[[Rule], Any]) -> Callable[[Any], list[Any]]:
+        return lambda group: [value for rule in rules(group) if (value := read(rule)) is not None]
+
+    return {
+        f"{prefix}ip-permission.cidr": any_rule(lambda rule: rule.ip_range.get("CidrIp")),
+        f"{prefix}ip-permission.ipv6-cidr": any_rule(lambda rule: rule.ip_range.get("CidrIpv6")),
+        f"{prefix}ip-permission.from-port": any_rule(lambda rule: rule.from_port),
+        f"{prefix}ip-permission.to-port": any_rule(lambda rule: rule.to_port),
+        f"{prefix}ip-permission.protocol": any_rule(lambda rule: rule.ip_protocol),
+        f"{prefix}ip-permission.group-id": any_rule(lambda rule: rule.source_group.get("GroupId")),
+        f"{prefix}ip-permission.user-id": any_rule(lambda rule: rule.source_group.get("UserId")),
+        f"{prefix}ip-permission.prefix-list-id": any_rule(lambda rule: rule.prefix_list_id),
+    }
+
+
+_FILTERS: dict[str, Callable[[Any], Any]] = {
+    "description": lambda group: group.description,
+    "group-id": lambda group: group.id,
+    "group-name": lambda group: group.name,
+    "owner-id": lambda group: group.owner_id,
+    "vpc-id": lambda group: group.vpc_id,
+    **_rule_filters("", lambda group: group.ingress_rules),
+    **_rule_filters("egress.", lambda group: group.egress_rules),
+}
 
 
 def find_group(backend: Any, group_id: str) -> Any:
@@ -185,11 +214,7 @@ def _describe_security_groups(self: Any) -> ActionResult:
             if not any(group.name == name for group in in_default):
                 refuse("InvalidGroup.NotFound", f"The security group '{name}' does not exist")
         groups = [group for group in in_default if group.name in names]
-    if filters:
-        if groups:
-            check_filter_names(filters, groups[0].filters)
-        groups = [group for group in groups if group.matches_filters(filters)]
-    return ActionResult({"SecurityGroups": groups})
+    return ActionResult({"SecurityGroups": apply_filters(groups, filters, _FILTERS)})
 
 
 def _delete_security_group(self: Any) -> ActionResult:

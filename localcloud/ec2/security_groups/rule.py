@@ -69,6 +69,11 @@ class Rule(TaggedEC2Resource):
 
     # What moto's own code reads: the filters of DescribeSecurityGroups.
     @property
+    def owner_id(self) -> str:
+        """The account of the other end, if that is a group, else of the rule's own."""
+        return self.spec.peer.account or self.ec2_backend.account_id
+
+    @property
     def ip_protocol(self) -> str:
         """The protocol's name, its number, or -1."""
         return self.spec.protocol
