@@ -1,0 +1,144 @@
+//! The check of roles against calls, on made-up roles; and what the real template owes without a run.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use e2e::iam::{Calls, Dependent, Finding, Function, compare};
+use e2e::template::Template;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn set(items: &[&str]) -> BTreeSet<String> {
+    items.iter().map(|item| (*item).to_owned()).collect()
+}
+
+/// The findings about one function, in words.
+fn findings(allows: &[&str], features: &[&str], calls: &[&str]) -> Vec<String> {
+    let grants = allows.iter().map(|action| ((*action).to_owned(), set(&["Sid"]))).collect();
+    let functions = BTreeMap::from([("F".to_owned(), Function { grants, features: set(features) })]);
+    let calls = BTreeMap::from([("F".to_owned(), set(calls))]);
+    let found = compare(&calls, &functions, &Dependent::read().unwrap());
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn exactly_right_is_silence() {
+    let allows = ["ec2:DescribeVpcs", "logs:CreateLogStream", "logs:PutLogEvents"];
+    assert_eq!(findings(&allows, &["log-group"], &["ec2:DescribeVpcs"]), [""; 0]);
+}
+
+#[test]
+fn too_little_and_too_much() {
+    assert_eq!(
+        findings(&["ec2:DescribeVpcs", "ec2:DeleteVpc"], &[], &["ec2:DescribeVpcs", "ec2:DescribeSecurityGroups"]),
+        [
+            "F: needs ec2:DescribeSecurityGroups, its role does not allow it",
+            "F: allows ec2:DeleteVpc (Sid), nothing used it"
+        ]
+    );
+}
+
+#[test]
+fn wildcards_cannot_be_told_apart() {
+    assert_eq!(
+        findings(&["ec2:Describe*", "ec2:DescribeVpcs"], &[], &["ec2:DescribeVpcs"]),
+        ["F: ec2:Describe*: name the actions one by one"]
+    );
+}
+
+#[test]
+fn what_publishing_to_an_encrypted_topic_needs() {
+    let needs = "F: needs kms:GenerateDataKey, its role does not allow it";
+    assert_eq!(findings(&["sns:Publish", "kms:Decrypt"], &[], &["sns:Publish"]), [needs]);
+    // Without the call, what it would need is too much.
+    assert_eq!(
+        findings(&["ec2:DescribeVpcs", "kms:Decrypt"], &[], &["ec2:DescribeVpcs"]),
+        ["F: allows kms:Decrypt (Sid), nothing used it"]
+    );
+}
+
+#[test]
+fn tagging_rules_is_not_granted_because_we_do_not() {
+    let allows = ["ec2:AuthorizeSecurityGroupIngress", "ec2:CreateTags"];
+    assert_eq!(
+        findings(&allows, &[], &["ec2:AuthorizeSecurityGroupIngress"]),
+        ["F: allows ec2:CreateTags (Sid), nothing used it"]
+    );
+}
+
+#[test]
+fn batches_are_authorized_as_the_single_call() {
+    assert_eq!(findings(&["sqs:SendMessage"], &[], &["sqs:SendMessageBatch"]), [""; 0]);
+    assert_eq!(
+        findings(&["sqs:SendMessageBatch"], &[], &["sqs:SendMessageBatch"]),
+        [
+            "F: needs sqs:SendMessage, its role does not allow it",
+            "F: allows sqs:SendMessageBatch (Sid), nothing used it"
+        ]
+    );
+}
+
+#[test]
+fn a_transaction_explains_some_of_its_actions() {
+    let call = ["dynamodb:TransactWriteItems"];
+    assert_eq!(findings(&["dynamodb:PutItem"], &[], &call), [""; 0]);
+    assert_eq!(
+        findings(&["dynamodb:GetItem"], &[], &call),
+        [
+            "F: needs one of those of dynamodb:TransactWriteItems, its role does not allow it",
+            "F: allows dynamodb:GetItem (Sid), nothing used it"
+        ]
+    );
+}
+
+#[test]
+fn a_run_that_called_nothing_proves_nothing() {
+    assert_eq!(findings(&["ec2:DescribeVpcs"], &["log-group"], &[]), ["F: called nothing in this run"]);
+}
+
+#[test]
+fn calls_of_a_function_that_the_template_does_not_have() {
+    let calls = BTreeMap::from([("Ghost".to_owned(), Calls::from(["ec2:DescribeVpcs".to_owned()]))]);
+    let found = compare(&calls, &BTreeMap::new(), &Dependent::read().unwrap());
+    assert_eq!(found, [Finding::Stranger { function: "Ghost".into() }]);
+}
+
+#[test]
+fn the_table_says_why_and_where_for_each() {
+    let Dependent { about, renamed, dependent } = Dependent::read().unwrap();
+    assert!(!about.is_empty());
+    let entries = renamed.iter().map(|one| (&one.why, &one.source, &one.actions));
+    for (why, source, actions) in entries.chain(dependent.iter().map(|one| (&one.why, &one.source, &one.actions))) {
+        assert!(!why.is_empty() && !actions.is_empty());
+        assert!(source.starts_with("https://docs.aws.amazon.com/"), "{source}: not AWS's own word");
+    }
+    for needs in &dependent {
+        assert!(needs.when.call.is_some() != needs.when.feature.is_some(), "{}: a call, or a feature", needs.why);
+    }
+}
+
+/// Needs no run: whatever a function calls, Lambda must be able to do its part with the role.
+#[test]
+fn what_lambda_needs_is_in_each_role() {
+    let template = Template::read().unwrap();
+    let dependent = Dependent::read().unwrap();
+    for (name, function) in template.functions() {
+        // Only the features' actions can be missing when the calls are taken to be all that is allowed.
+        let calls = BTreeMap::from([(name.clone(), function.grants.keys().cloned().collect())]);
+        let found = compare(&calls, &BTreeMap::from([(name, function)]), &dependent);
+        assert_eq!(found, [], "{}", found.iter().map(|finding| format!("{finding}\n")).collect::<String>());
+    }
+}
+
+/// The role of the function that may only look holds nothing that writes but its own log.
+#[test]
+fn the_planning_role_cannot_write() {
+    let template = Template::read().unwrap();
+    let grants = template.grants("SecurityGroupsPlanFunction");
+    let writes: Vec<_> = grants
+        .keys()
+        .filter(|action| {
+            let operation = action.split(':').next_back().unwrap_or_default();
+            !["Describe", "Get", "List", "Query"].iter().any(|verb| operation.starts_with(verb))
+        })
+        .collect();
+    assert_eq!(writes, ["logs:CreateLogStream", "logs:PutLogEvents"]);
+}
