@@ -23,13 +23,6 @@ def _host(text: str) -> str:
     return text
 
 
-def _proxy(text: str) -> str:
-    host, _, port = text.rpartition(":")
-    if host != server.HOST or not port.isdigit():
-        raise argparse.ArgumentTypeError(f"a proxy is {server.HOST}:PORT")
-    return text
-
-
 def main(argv: list[str] | None = None) -> int:
     """Parse the command line and serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
@@ -40,12 +33,6 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--nat-pending", type=float, default=0.0, help="seconds a NAT gateway stays pending")
     parser.add_argument("--nat-deleting", type=float, default=0.0, help="seconds a NAT gateway stays deleting")
-    parser.add_argument(
-        "--proxy",
-        type=_proxy,
-        metavar=f"{server.HOST}:PORT",
-        help="a fault-injecting proxy in front: functions call through it, signatures made for it are good",
-    )
     parser.add_argument("--log-level", default="WARNING", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     arguments = parser.parse_args(argv)
     return server.run(
@@ -54,7 +41,6 @@ def main(argv: list[str] | None = None) -> int:
         log_level=arguments.log_level,
         nat_pending=arguments.nat_pending,
         nat_deleting=arguments.nat_deleting,
-        proxy=arguments.proxy,
     )
 
 

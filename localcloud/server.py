@@ -25,7 +25,7 @@ from . import hooks
 HOST = "127.0.0.1"
 
 # Each has `install(app)`; in this order, because the CloudTrail recorder wraps whatever the others put in place.
-MODULES = ("bridge", "proxied", "ec2", "auth", "messaging", "lambdas", "cfn", "cloudtrail", "control")
+MODULES = ("bridge", "ec2", "auth", "messaging", "lambdas", "cfn", "cloudtrail", "control")
 # What the emulators would read from the host and must not: the local cloud behaves the same on every machine.
 _ENVIRONMENT = {
     "BIND_HOST": HOST,
@@ -55,15 +55,13 @@ def _listen(port: int) -> socket.socket:
     return sock
 
 
-def _prepare_environment(port: int, auth: bool, log_level: str, proxy: str | None) -> str:
+def _prepare_environment(port: int, auth: bool, log_level: str) -> str:
     endpoint = f"http://{HOST}:{port}"
-    # Functions call through the proxy, if there is one: it is their calls that faults are injected into.
-    for_functions = f"http://{proxy}" if proxy else endpoint
     for name in ("DOCKER_HOST", "LOCALSTACK_PERSISTENCE", "EDGE_PORT", "SERVICES", "AWS_PROFILE", "AWS_CONFIG_FILE"):
         os.environ.pop(name, None)
     os.environ.update(_ENVIRONMENT)
     os.environ.update(
-        GATEWAY_PORT=str(port), AWS_ENDPOINT_URL=for_functions, AUTH="true" if auth else "false", LOG_LEVEL=log_level
+        GATEWAY_PORT=str(port), AWS_ENDPOINT_URL=endpoint, AUTH="true" if auth else "false", LOG_LEVEL=log_level
     )
     return endpoint
 
@@ -101,7 +99,6 @@ def run(
     log_level: str = "WARNING",
     nat_pending: float = 0.0,
     nat_deleting: float = 0.0,
-    proxy: str | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; prints one JSON line on standard output when ready."""
     logging.basicConfig(stream=sys.stderr, level=log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -111,13 +108,12 @@ def run(
     except OSError as error:
         print(f"localcloud: cannot listen on {HOST}:{port}: {error.strerror}", file=sys.stderr)
         return 1
-    endpoint = _prepare_environment(sock.getsockname()[1], auth, log_level, proxy)
+    endpoint = _prepare_environment(sock.getsockname()[1], auth, log_level)
 
     app = importlib.import_module("ministack.app")
     hooks.require(app, "app")
     installed = install_all(app)
     log.info("installed %s", ", ".join(installed))
-    importlib.import_module(f"{__package__}.proxied").proxy = proxy
     nat = importlib.import_module(f"{__package__}.ec2.nat")
     nat.settings.pending, nat.settings.deleting = nat_pending, nat_deleting
 

@@ -1,4 +1,4 @@
-"""A fault-injecting proxy in front: signatures stay good, faults reach the caller. Source: Signature Version 4."""
+"""The fault-injecting proxy that the requirements bring: signatures stay good through it, faults reach the caller."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ def free_port():
 @pytest.fixture(scope="module")
 def proxy():
     port = free_port()
-    process, endpoint = start("--proxy", f"127.0.0.1:{port}")
+    process, endpoint = start()
     url = f"http://127.0.0.1:{port}"
+    send("PUT", f"{endpoint}/_localcloud/proxy", {"endpoint": url})
     faults = subprocess.Popen(
         [sys.executable, "-m", "microburst", "--port", str(port), "--upstream", endpoint],
         stdout=subprocess.DEVNULL,
@@ -46,12 +47,16 @@ def proxy():
         stop(process)
 
 
-def set_rules(url, rules):
+def send(method, url, body):
     request = urllib.request.Request(
-        f"{url}/_microburst/rules", json.dumps(rules).encode(), {"content-type": "application/json"}
+        url, json.dumps(body).encode(), {"content-type": "application/json"}, method=method
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
         answer.read()
+
+
+def set_rules(url, rules):
+    send("POST", f"{url}/_microburst/rules", rules)
 
 
 def test_signatures_are_good_through_the_proxy(proxy, account):
