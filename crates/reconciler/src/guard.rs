@@ -153,6 +153,11 @@ pub fn flapping<'a>(
     items.iter().map(|item| &item.resource).filter(move |id| tripped(id, standing, run, limits).is_some())
 }
 
+/// Whether a pause is in force.
+pub(crate) fn paused(key: &LoopKey, standing: &Standing) -> bool {
+    pause(key, standing).is_some()
+}
+
 fn pause<'a>(key: &LoopKey, standing: &'a Standing) -> Option<&'a Directive> {
     standing.in_force(Verb::Pause).find(|directive| match &directive.subject {
         Subject::Topology { topology, control } => {

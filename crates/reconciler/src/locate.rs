@@ -2,7 +2,7 @@
 
 use crate::{Fault, Hint, LedgerRead, Locate, Served};
 use std::collections::{BTreeMap, BTreeSet};
-use topology::{Place, ResourceId, Seen, Topology, TopologyId, Unseen, VpcId};
+use topology::{Place, ResourceId, Seen, Topology, Unseen, VpcId};
 
 /// One topology to be reconciled, and which of the hints ask for it.
 #[derive(Clone, Debug)]
@@ -61,11 +61,6 @@ impl Served {
     /// The topologies of a place, with their positions.
     pub(crate) fn at<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = (usize, &'a Topology)> {
         self.topologies.iter().enumerate().filter(move |(_, topology)| self.place_of(topology) == *place)
-    }
-
-    /// A topology by id.
-    pub(crate) fn find(&self, id: &TopologyId) -> Option<&Topology> {
-        self.topologies.iter().find(|topology| topology.id == *id)
     }
 
     /// Every account and Region that is served, the own one included.

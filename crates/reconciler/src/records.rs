@@ -103,6 +103,9 @@ pub struct Intent {
     pub contains: bool,
     /// Who made the drift that it mends, as far as known.
     pub causes: Vec<Cause>,
+    /// Why a person asked for it; `None` when nobody did.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// The run that intends it: the lease's owner. A `Repair` carries it on.
     pub run: String,
     /// When it was intended.

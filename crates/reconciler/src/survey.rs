@@ -23,6 +23,8 @@ pub struct Target<'a> {
     pub causes: Vec<Cause>,
     /// When the first of those events happened.
     pub first_seen: Option<Timestamp>,
+    /// Why a person asked for this run.
+    pub reason: Option<String>,
     /// The layer that the topology came from.
     pub layer: Option<LayerMark>,
 }

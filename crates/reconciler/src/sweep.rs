@@ -23,13 +23,7 @@ pub struct Swept {
 
 /// Handles one invocation of the sweep function: a schedule, a stack event, or anything else by hand. `Err`: invoke it again,
 /// some controls may not have been asked.
-pub async fn sweep<L, O, K>(
-    event: &Value,
-    served: &Served,
-    ledger: &L,
-    outbox: &O,
-    clock: &K,
-) -> Result<Swept, Error>
+pub async fn sweep<L, O, K>(event: &Value, served: &Served, ledger: &L, outbox: &O, clock: &K) -> Result<Swept, Error>
 where
     L: Ledger,
     O: Outbox,

@@ -1,6 +1,9 @@
 //! From reports to what the world is told: every outcome on the bus, people only when it matters, and not twice.
 
-use crate::{ActionOutcome, Cause, Fault, Ledger, LoopKey, Metrics, Outbox, Outcome, OutcomeEvent, RefusedDocument, Report, Served};
+use crate::{
+    ActionOutcome, Cause, Fault, Ledger, LoopKey, Metrics, Outbox, Outcome, OutcomeEvent, RefusedDocument, Report,
+    Served,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use topology::{Place, Severity, TopologyId};

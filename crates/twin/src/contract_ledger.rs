@@ -52,6 +52,7 @@ fn intent(resource: &str, action: &str, run: &str, effect: Effect, when: Timesta
             invoked_by: None,
             resources: BTreeSet::from([resource.into()]),
         }],
+        reason: None,
         run: run.into(),
         at: when,
     }

@@ -9,7 +9,7 @@ use topology::{Place, ResourceId, TopologyId};
 const MOST_CAUSES: usize = 100;
 
 /// What became of hints that could not be finished now.
-pub(super) enum Again {
+pub(crate) enum Again {
     /// On their way back.
     Sent,
     /// Put aside, with the reason.
@@ -19,7 +19,7 @@ pub(super) enum Again {
 }
 
 /// Sends hints again, or gives them up when they were sent often or long enough.
-pub(super) async fn again(
+pub(crate) async fn again(
     hints: Vec<Hint>,
     least: SignedDuration,
     why: &str,

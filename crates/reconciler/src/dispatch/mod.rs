@@ -1,6 +1,6 @@
 //! A batch of messages in, one reconcile a topology, one answer a message.
 
-mod again;
+pub(crate) mod again;
 
 use crate::locate::{Errand, route};
 use crate::reconcile::{Ask, reconcile};
@@ -148,6 +148,7 @@ async fn run_errand<C, E, H, L, O, K>(
         resources: merged.resources.clone(),
         causes: merged.causes.clone(),
         first_seen: eventful.then_some(merged.first_seen),
+        by_hand: None,
         verify: everything,
     };
     let mut report = match reconcile::<C, _, _, _, _, _>(served, topology, ask, ports, settings, run).await {

@@ -2,8 +2,10 @@
 
 mod conclude;
 mod perform;
+mod undo;
 
 pub(crate) use conclude::{idle, judged_only};
+pub(crate) use undo::{Undone, undo};
 
 use crate::guard::{self, Item, StackView, Verdict};
 use crate::survey::{Survey, begin, described, spoken, survey};

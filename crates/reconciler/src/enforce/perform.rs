@@ -69,7 +69,7 @@ async fn perform<C: Control>(
 ) -> Outcome {
     let (mut queue, mut whole) = (VecDeque::from([step.action.clone()]), Outcome::Applied);
     while let Some(action) = queue.pop_front() {
-        let result = match once(target, step, &action, hands, ledger, clock, run, lease).await {
+        let result = match once(target, step.contains, &action, hands, ledger, clock, run, lease).await {
             Ok(result) => result,
             Err(stop) => {
                 let recheck = SignedDuration::ZERO;
@@ -110,9 +110,9 @@ async fn perform<C: Control>(
 
 /// Intend, apply, settle. `Err`: the run must stop.
 #[allow(clippy::too_many_arguments, reason = "one call's whole context; a struct would only rename it")]
-async fn once<C: Control>(
+pub(super) async fn once<C: Control>(
     target: &Target<'_>,
-    step: &Step<C::Action>,
+    contains: bool,
     action: &C::Action,
     hands: &impl Apply<C>,
     ledger: &impl Ledger,
@@ -132,7 +132,8 @@ async fn once<C: Control>(
         action: value,
         summary: action.to_string(),
         effect: action.effect(),
-        contains: step.contains,
+        contains,
+        reason: target.reason.clone(),
         run: run.id.clone(),
         at: clock.now(),
     };
@@ -148,11 +149,11 @@ async fn once<C: Control>(
     match &result {
         Ok(_) => tracing::info!(
             topology = %key.topology, control = %key.control, resource = %intent.resource, token = token.0, by,
-            contains = step.contains, action = intent.summary, "applied"
+            contains, action = intent.summary, "applied"
         ),
         Err(fault) => tracing::warn!(
             topology = %key.topology, control = %key.control, resource = %intent.resource, token = token.0, by,
-            contains = step.contains, action = intent.summary, %fault, "not applied"
+            contains, action = intent.summary, %fault, "not applied"
         ),
     }
     if result.as_ref().is_err_and(Fault::is_retryable) {

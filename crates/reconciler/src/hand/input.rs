@@ -28,13 +28,15 @@ pub(crate) enum Input {
 }
 
 const RECONCILE: &str = r#"{"topology":"three-tier","mode":"plan"}"#;
-const ENFORCE: &str = r#"{"topology":"three-tier","mode":"enforce","only":["sg-0123456789abcdef0"],"reason":"INC-123"}"#;
+const ENFORCE: &str =
+    r#"{"topology":"three-tier","mode":"enforce","only":["sg-0123456789abcdef0"],"reason":"INC-123"}"#;
 const PAUSE: &str = r#"{"pause":{"topology":"three-tier","control":"security-groups","for":"2h","reason":"INC-123"}}"#;
 const RESUME: &str = r#"{"resume":{"topology":"three-tier","control":"security-groups","reason":"INC-123"}}"#;
 const EXEMPT: &str = r#"{"exempt":{"resource":"sg-0123456789abcdef0","for":"4h","reason":"INC-123"}}"#;
 const UNEXEMPT: &str = r#"{"unexempt":{"resource":"sg-0123456789abcdef0","reason":"INC-123"}}"#;
 const STATUS: &str = r#"{"status":true}"#;
-const REBIND: &str = r#"{"rebind":{"topology":"three-tier","vpc":"main","to":"vpc-0123456789abcdef0","reason":"INC-123"}}"#;
+const REBIND: &str =
+    r#"{"rebind":{"topology":"three-tier","vpc":"main","to":"vpc-0123456789abcdef0","reason":"INC-123"}}"#;
 const ROLLBACK: &str = r#"{"confirm_rollback":{"topology":"three-tier","reason":"INC-123"}}"#;
 const UNDO: &str = r#"{"undo":{"topology":"three-tier","token":"…","reason":"INC-123"}}"#;
 const ALL: [&str; 10] = [RECONCILE, ENFORCE, PAUSE, RESUME, EXEMPT, UNEXEMPT, STATUS, REBIND, ROLLBACK, UNDO];
@@ -118,11 +120,7 @@ fn directive(verb: &str, value: &Value) -> Result<Input, Error> {
             Input::Rebind { topology, vpc, to: to.into(), reason: form.reason()? }
         }
         "confirm_rollback" => Input::ConfirmRollback { topology: form.topology()?, reason: form.reason()? },
-        _ => Input::Undo {
-            topology: form.topology()?,
-            token: form.text("token")?.to_owned(),
-            reason: form.reason()?,
-        },
+        _ => Input::Undo { topology: form.topology()?, token: form.text("token")?.to_owned(), reason: form.reason()? },
     })
 }
 
@@ -146,7 +144,9 @@ impl<'a> Form<'a> {
     fn text(&self, key: &str) -> Result<&'a str, Error> {
         match self.fields.get(key) {
             Some(Value::String(text)) if !text.trim().is_empty() && text.len() <= LONGEST_TEXT => Ok(text),
-            Some(Value::String(_)) => Err(self.wrong(format!("\"{key}\" is empty or longer than {LONGEST_TEXT} bytes"))),
+            Some(Value::String(_)) => {
+                Err(self.wrong(format!("\"{key}\" is empty or longer than {LONGEST_TEXT} bytes")))
+            }
             Some(_) => Err(self.wrong(format!("\"{key}\" is text in quotes"))),
             None => Err(self.wrong(format!("\"{key}\" is missing"))),
         }
@@ -181,11 +181,16 @@ impl<'a> Form<'a> {
     fn lasts(&self) -> Result<SignedDuration, Error> {
         let text = self.text("for")?;
         let lasts = duration(text).ok_or_else(|| {
-            self.wrong(format!("\"for\" is a time such as \"30m\", \"2h\", \"1h30m\" or \"1d\", not \"{}\"", clip(text)))
+            self.wrong(format!(
+                "\"for\" is a time such as \"30m\", \"2h\", \"1h30m\" or \"1d\", not \"{}\"",
+                clip(text)
+            ))
         })?;
         match (SHORTEST..=LONGEST).contains(&lasts) {
             true => Ok(lasts),
-            false => Err(self.wrong(format!("\"for\" is between 1m and 7d, not \"{text}\": a brake always ends by itself"))),
+            false => {
+                Err(self.wrong(format!("\"for\" is between 1m and 7d, not \"{text}\": a brake always ends by itself")))
+            }
         }
     }
 }

@@ -1,9 +1,27 @@
 //! What a person asks for by a direct invoke, and the answer.
 
-use crate::{Clock, Eyes, Hands, Ledger, LedgerRead, Metrics, Outbox, Ports, ReadPorts, Report, Run, Served, Settings};
+mod brakes;
+mod input;
+mod status;
+mod words;
+
+use crate::dispatch::again::{Again, again};
+use crate::enforce::{Undone, undo};
+use crate::reconcile::{Ask, only_look, reconcile};
+use crate::tell::tell;
+use crate::{
+    Clock, Error, Eyes, Hands, Hint, Ledger, LedgerRead, Limits, LoopKey, Metrics, Outbox, Outcome, Ports, ReadPorts,
+    Report, Run, Served, Settings, Target,
+};
+use input::{Input, parse};
 use serde::Serialize;
-use serde_json::Value;
-use topology::Control;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use topology::{Control, ResourceId, Subject, Topology, TopologyId, Verb};
+use words::{cannot, done, refused};
+
+/// How far back an action can be undone by its token.
+const UNDO_RECORDS: usize = 500;
 
 /// The answer to by-hand input. Wrong input is an answer too (`ok: false`), never a function error.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -45,8 +63,11 @@ where
     O: Outbox,
     K: Clock,
 {
-    let _ = (input, by, served, ports, settings, run);
-    Answer::default()
+    let result = match parse(input) {
+        Ok(input) => carry_out::<C, _, _, _, _, _>(input, by, served, ports, settings, run).await,
+        Err(error) => Err(error),
+    };
+    result.unwrap_or_else(refused)
 }
 
 /// Answers by-hand input of a function that can only look (`PLUMBLINE_HAND_ONLY=plan`): `plan` and `status`.
@@ -62,6 +83,191 @@ where
     L: LedgerRead,
     K: Clock,
 {
-    let _ = (input, served, ports, settings);
-    Answer::default()
+    let result = match parse(input) {
+        Ok(Input::Status) => status::status::<C>(served, ports.ledger, ports.clock).await.map_err(Error::from),
+        Ok(Input::Reconcile { topology, enforce: false, only, reason: _ }) => {
+            plan::<C, _, _, _>(served, &topology, only, ports, settings).await
+        }
+        Ok(_) => Err(cannot("this function only plans and tells the status: invoke the one that enforces")),
+        Err(error) => Err(error),
+    };
+    result.unwrap_or_else(refused)
+}
+
+/// A topology that is served here.
+fn known<'a>(served: &'a Served, id: &TopologyId) -> Result<&'a Topology, Error> {
+    let unknown = || {
+        let ids: Vec<&str> = served.topologies.iter().map(|topology| topology.id.as_str()).collect();
+        cannot(format!("no topology {id} is served here: {} are", ids.join(", ")))
+    };
+    served.topologies.iter().find(|topology| topology.id == *id).ok_or_else(unknown)
+}
+
+async fn carry_out<C, E, H, L, O, K>(
+    input: Input,
+    by: &str,
+    served: &Served,
+    ports: &Ports<'_, E, H, L, O, K>,
+    settings: &Settings,
+    run: &Run,
+) -> Result<Answer, Error>
+where
+    C: Control,
+    E: Eyes<C>,
+    H: Hands<C>,
+    L: Ledger,
+    O: Outbox,
+    K: Clock,
+{
+    let Ports { eyes, hands: _, ledger, outbox, clock } = *ports;
+    match input {
+        Input::Status => Ok(status::status::<C>(served, ledger, clock).await?),
+        Input::Reconcile { topology, enforce: false, only, reason: _ } => {
+            plan::<C, _, _, _>(served, &topology, only, &ports.read(), settings).await
+        }
+        Input::Reconcile { topology, enforce: true, only, reason } => {
+            enforce_now::<C, _, _, _, _, _>(served, &topology, only, &reason, ports, settings, run).await
+        }
+        Input::Pause { topology, control, lasts, reason } => {
+            let subject = Subject::Topology { topology: topology.clone(), control };
+            let brake = brakes::Brake { verb: Verb::Pause, subject, lasts, reason: &reason, by };
+            brakes::pause(served, &topology, brake, ledger, clock).await
+        }
+        Input::Resume { topology, control, reason } => {
+            brakes::resume(served, &topology, control, &reason, ledger, outbox).await
+        }
+        Input::Exempt { resource, lasts, reason } => {
+            let subject = Subject::Resource(resource.clone());
+            let brake = brakes::Brake { verb: Verb::Exempt, subject, lasts, reason: &reason, by };
+            brakes::exempt(served, &resource, brake, eyes, ledger, clock).await
+        }
+        Input::Unexempt { resource, reason } => brakes::unexempt(served, &resource, &reason, ledger, outbox).await,
+        Input::Rebind { topology, vpc, to, reason } => {
+            brakes::rebind(served, &topology, &vpc, &to, &reason, eyes, ledger, outbox, clock).await
+        }
+        Input::ConfirmRollback { topology, reason } => {
+            brakes::confirm_rollback(served, &topology, &reason, ledger, outbox).await
+        }
+        Input::Undo { topology, token, reason } => {
+            undo_now::<C, _, _, _, _, _>(served, &topology, &token, &reason, ports, settings, run).await
+        }
+    }
+}
+
+async fn plan<C, E, L, K>(
+    served: &Served,
+    id: &TopologyId,
+    only: BTreeSet<ResourceId>,
+    ports: &ReadPorts<'_, E, L, K>,
+    settings: &Settings,
+) -> Result<Answer, Error>
+where
+    C: Control,
+    E: Eyes<C>,
+    L: LedgerRead,
+    K: Clock,
+{
+    let topology = known(served, id)?;
+    let ask = Ask { resources: only, causes: vec![], first_seen: None, by_hand: None, verify: true };
+    let report = only_look::<C, _, _, _>(served, topology, ask, "plan", None, ports, settings).await?;
+    Ok(told::<C>(id, report))
+}
+
+async fn enforce_now<C, E, H, L, O, K>(
+    served: &Served,
+    id: &TopologyId,
+    only: BTreeSet<ResourceId>,
+    reason: &str,
+    ports: &Ports<'_, E, H, L, O, K>,
+    settings: &Settings,
+    run: &Run,
+) -> Result<Answer, Error>
+where
+    C: Control,
+    E: Eyes<C>,
+    H: Hands<C>,
+    L: Ledger,
+    O: Outbox,
+    K: Clock,
+{
+    let topology = known(served, id)?;
+    let by_hand = Some(reason.to_owned());
+    let ask = Ask { resources: only.clone(), causes: vec![], first_seen: None, by_hand, verify: true };
+    let settings = Settings { limits: Limits::by_hand(), ..settings.clone() };
+    let mut report = reconcile::<C, _, _, _, _, _>(served, topology, ask, ports, &settings, run).await?;
+    let mut metrics = Metrics::default();
+    if let Some(report) = &mut report {
+        let now = ports.clock.now();
+        tell(report, false, ports.ledger, ports.outbox, now, &mut metrics).await;
+        metrics.add(Metrics::of(report));
+        if let Outcome::Converging { recheck_after, why } = &report.overall {
+            // The loop goes on with it; whoever asked need not wait.
+            let hint = hint(served, topology, only, now);
+            let sent = again(vec![hint], *recheck_after, why, &settings, ports.outbox, now).await;
+            if matches!(sent, Again::Lost) {
+                tracing::warn!(topology = %id, "the recheck could not be sent: the sweep looks again");
+            }
+        }
+    }
+    Ok(Answer { metrics, ..told::<C>(id, report) })
+}
+
+fn hint(served: &Served, topology: &Topology, resources: BTreeSet<ResourceId>, now: jiff::Timestamp) -> Hint {
+    let place = served.place_of(topology);
+    Hint { place, resources, topology: Some(topology.id.clone()), causes: vec![], first_seen: now, attempt: 0 }
+}
+
+fn told<C: Control>(id: &TopologyId, report: Option<Report>) -> Answer {
+    match report {
+        None => done(format!("{id} says nothing of {}: it is unmanaged", C::ID), Value::Null),
+        Some(report) => {
+            let ok = !matches!(report.overall, Outcome::Failed(_));
+            Answer { ok, summary: words::report(&report), reports: vec![report], ..Answer::default() }
+        }
+    }
+}
+
+async fn undo_now<C, E, H, L, O, K>(
+    served: &Served,
+    id: &TopologyId,
+    token: &str,
+    reason: &str,
+    ports: &Ports<'_, E, H, L, O, K>,
+    settings: &Settings,
+    run: &Run,
+) -> Result<Answer, Error>
+where
+    C: Control,
+    E: Eyes<C>,
+    H: Hands<C>,
+    L: Ledger,
+    O: Outbox,
+    K: Clock,
+{
+    let topology = known(served, id)?;
+    let place = served.place_of(topology);
+    let key = LoopKey { place: place.clone(), topology: id.clone(), control: C::ID };
+    let records = ports.ledger.records(&key, UNDO_RECORDS).await?;
+    let Some(record) = records.into_iter().find(|record| record.token.0 == token) else {
+        return Err(cannot(format!("no action of {id} ({}) has the token {token}: status shows the last ones", C::ID)));
+    };
+    let binds = crate::bind::bind(&place, topology, true, ports.eyes, ports.ledger, ports.clock.now()).await?;
+    let target = Target {
+        topology,
+        key,
+        bound: binds.bound,
+        hinted: BTreeSet::from([record.intent.resource.id.clone()]),
+        causes: vec![],
+        first_seen: None,
+        reason: Some(reason.to_owned()),
+        layer: served.layer.clone(),
+    };
+    // Whoever undoes a change must have decided that it stays undone, or the next event puts it back.
+    match undo::<C>(&target, &record, ports.hands, ports.ledger, ports.clock, settings, run).await? {
+        Undone::Yes { summary, difference } => {
+            let but = difference.as_ref().map(|difference| format!(" ({difference})")).unwrap_or_default();
+            Ok(done(format!("undone: {summary}{but}"), json!({ "undone": record, "difference": difference })))
+        }
+        Undone::Refused { why, remedy } => Err(cannot(format!("{why}; {remedy}"))),
+    }
 }
