@@ -43,20 +43,22 @@ where
         return only_look::<C, _, _, _>(served, topology, ask, "observe", None, &ports.read(), settings).await;
     }
     let place = served.place_of(topology);
-    if let (Some(mine), Some(in_force)) = (&served.layer, ports.ledger.layer(&place, &topology.id).await?)
-        && let Some((why, remedy)) = older(mine, &in_force, &topology.id)
+    let in_force = ports.ledger.layer(&place, &topology.id).await?;
+    if let (Some(mine), Some(in_force)) = (&served.layer, &in_force)
+        && let Some((why, remedy)) = older(mine, in_force, &topology.id)
     {
         let barred = Some((why, remedy));
         return only_look::<C, _, _, _>(served, topology, ask, "enforce", barred, &ports.read(), settings).await;
     }
     let mut binds = bind(&place, topology, ask.verify, ports.eyes, ports.ledger, ports.clock.now()).await?;
+    let fresh = !binds.pins.is_empty() || (served.layer.is_some() && served.layer != in_force);
     pin(&mut binds, ports.ledger).await?;
     let Some((target, held)) = target::<C>(served, topology, ask, binds) else { return Ok(None) };
     if target.bound.vpcs.is_empty() {
         return Ok(Some(unbound::<C>(&target, "enforce", held, ports.clock.now())));
     }
     let report = enforce::<C>(&target, ports.hands, ports.ledger, ports.clock, settings, run).await?;
-    Ok(report.map(|report| with_held(report, held)))
+    Ok(report.map(|report| with_held(Report { fresh, ..report }, held)))
 }
 
 /// Only looks. `mode`: `observe` by the document, `plan` by hand; `enforce` where `barred` says why it may not do more.

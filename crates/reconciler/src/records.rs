@@ -198,6 +198,8 @@ pub struct Report {
     pub causes: BTreeMap<usize, Vec<Cause>>,
     /// Drifts that no event announced.
     pub event_path_blind: bool,
+    /// Nothing was done under this declaration yet: the drift may be the document's doing, and nobody's call.
+    pub fresh: bool,
     /// What was planned or done.
     pub actions: Vec<ActionOutcome>,
     /// What is held.

@@ -36,7 +36,13 @@ pub(crate) async fn tell(
         let page = match page {
             Page::No => false,
             Page::Yes => true,
-            Page::Once(about, period) => say.once(&format!("{}#{kind}#{about}", scope(&report.key)), period).await,
+            Page::Once(about, period) => {
+                let mut news = false;
+                for one in about {
+                    news |= say.once(&format!("{}#{kind}#{one}", scope(&report.key)), period).await;
+                }
+                news
+            }
         };
         events.push(event(report, kind, headline(report), page));
     }
@@ -51,7 +57,7 @@ pub(crate) async fn tell(
     }
     if report.event_path_blind {
         // The trail belongs to the place, not to a topology: one page for all of them.
-        let page = say.once("Event Path Blind", BROKEN_AGAIN).await;
+        let page = report.mode == "enforce" && say.once("Event Path Blind", BROKEN_AGAIN).await;
         let line = format!(
             "{}: no event announced the drift of {}; is a trail that logs management writes still on in {}?",
             subject(&report.key),
@@ -175,8 +181,10 @@ async fn unannounced(report: &Report, swept: bool, say: &Once<'_, impl Ledger>) 
         }
         let what = || format!("{}#announced#{}", scope(&report.key), drift.resource.id);
         let caused = report.causes.contains_key(&at);
-        // A failed claim must not raise a false alarm about the trail.
-        if swept && !caused && say.claim(&what(), ANNOUNCED).await.unwrap_or(false) {
+        // What was put back is over: the next drift of the resource is another one.
+        let period = if standing { ANNOUNCED } else { SignedDuration::ZERO };
+        // A failed claim must not raise a false alarm about the trail, nor must the first look under a new declaration.
+        if swept && !caused && say.claim(&what(), period).await.unwrap_or(false) && !report.fresh {
             silent.insert(drift.name.clone());
         } else if !swept && standing {
             _ = say.claim(&what(), ANNOUNCED).await;
@@ -188,14 +196,14 @@ async fn unannounced(report: &Report, swept: bool, say: &Once<'_, impl Ledger>) 
 enum Page {
     No,
     Yes,
-    Once(String, SignedDuration),
+    /// If any of these was not told within the period.
+    Once(BTreeSet<String>, SignedDuration),
 }
 
 fn kind_of(report: &Report, swept: bool) -> Option<(&'static str, Page)> {
     let exposed = report.drifts.iter().any(|drift| drift.severity == Severity::Exposure);
     let failed: Vec<&ActionOutcome> =
         report.actions.iter().filter(|action| matches!(action.outcome, Outcome::Failed(_))).collect();
-    let names = |actions: &[&ActionOutcome]| actions.iter().map(|a| a.summary.as_str()).collect::<Vec<_>>().join(";");
     Some(match &report.overall {
         // Nothing was wrong, and that is evidence when a sweep says so; after an event of our own making it is noise.
         Outcome::InSync if !swept => return None,
@@ -204,25 +212,32 @@ fn kind_of(report: &Report, swept: bool) -> Option<(&'static str, Page)> {
         Outcome::Applied => ("Reconciled", Page::No),
         Outcome::Failed(fault) if fault.is_retryable() => ("Reconcile Pending", Page::No),
         Outcome::Failed(fault) => {
-            let about = if failed.is_empty() { fault.operation.clone() } else { names(&failed) };
+            let mut about: BTreeSet<String> = failed.iter().map(|action| action.summary.clone()).collect();
+            if about.is_empty() {
+                about.insert(fault.operation.clone());
+            }
             ("Reconcile Failed", Page::Once(about, FAILED_AGAIN))
         }
         Outcome::Converging { .. } if exposed && report.actions.iter().any(|a| a.outcome == Outcome::Applied) => {
             ("Reconcile Pending", Page::Yes)
         }
         Outcome::Converging { .. } | Outcome::Skipped { .. } => ("Reconcile Pending", Page::No),
-        Outcome::Planned if exposed => ("Drift Found", Page::Once(standing_drift(report), HELD_AGAIN)),
+        Outcome::Planned if exposed => ("Drift Found", Page::Once(exposures(report).collect(), HELD_AGAIN)),
         Outcome::Planned => ("Drift Found", Page::No),
         Outcome::Held { .. } if report.by_order && !exposed => ("Drift Held", Page::No),
         Outcome::Held { .. } => ("Drift Held", Page::Once(standing_drift(report), HELD_AGAIN)),
     })
 }
 
-/// What is left standing, so that the same is not told twice and something new is.
-fn standing_drift(report: &Report) -> String {
-    let mut about: BTreeSet<String> = report.drifts.iter().map(|drift| drift.resource.id.to_string()).collect();
-    about.extend(report.held.iter().map(|held| held.resource.id.to_string()));
-    about.into_iter().collect::<Vec<_>>().join(",")
+/// What is left standing: the same is not told twice, and something new is.
+fn standing_drift(report: &Report) -> BTreeSet<String> {
+    let drifts = report.drifts.iter().map(|drift| drift.resource.id.to_string());
+    drifts.chain(report.held.iter().map(|held| held.resource.id.to_string())).collect()
+}
+
+fn exposures(report: &Report) -> impl Iterator<Item = String> {
+    let exposed = report.drifts.iter().filter(|drift| drift.severity == Severity::Exposure);
+    exposed.map(|drift| drift.resource.id.to_string())
 }
 
 fn scope(key: &LoopKey) -> String {

@@ -1,0 +1,171 @@
+//! Throttling, denial, partial failure, a batch with one bad rule.
+
+use crate::world::{World, converging};
+use reconciler::{Fault, FaultClass, LedgerRead as _, Outcome};
+use topology::security_groups::Direction;
+use twin::ec2::Permission;
+
+fn throttled(operation: &str) -> Fault {
+    Fault { code: Some("RequestLimitExceeded".into()), ..Fault::new(operation, FaultClass::Retryable, "slow down") }
+}
+
+fn denied(operation: &str) -> Fault {
+    let remedy = Some("allow it in the function's role".into());
+    Fault { code: Some("UnauthorizedOperation".into()), remedy, ..Fault::new(operation, FaultClass::Terminal, "no") }
+}
+
+#[tokio::test]
+async fn a_throttled_describe_is_unknown_and_changes_nothing() {
+    let world = World::new().await;
+    let event = world.strip(&world.app);
+    world.ec2.fail("DescribeSecurityGroup", 0, throttled("DescribeSecurityGroups"));
+    let outcome = world.dispatch(&[event]).await;
+    assert!(outcome.failed.is_empty());
+    assert_eq!(world.writes(), Vec::<String>::new());
+    let rechecks = world.rechecks();
+    assert_eq!(rechecks.len(), 1);
+    assert_eq!(world.dispatch(&rechecks).await.reports[0].overall, Outcome::Applied);
+    assert!(world.in_line());
+}
+
+#[tokio::test]
+async fn a_failed_locate_is_put_off_with_its_cause() {
+    let mut world = World::new().await;
+    // A new environment knows no group yet, so it has to ask.
+    world.ec2 = twin::TwinEc2::new(world.ec2.state());
+    let event = world.expose();
+    world.ec2.fail("DescribeSecurityGroups", 0, throttled("DescribeSecurityGroups"));
+    let outcome = world.dispatch(&[event]).await;
+    assert!(outcome.failed.is_empty() && outcome.reports.is_empty());
+    let rechecks = world.rechecks();
+    let report = world.dispatch(&rechecks).await.reports.remove(0);
+    assert_eq!(report.overall, Outcome::Applied);
+    assert_eq!(report.causes[&0][0].event_id, "e-1");
+}
+
+#[tokio::test]
+async fn a_denied_call_is_told_once_and_not_retried() {
+    let world = World::new().await;
+    let event = world.expose();
+    world.ec2.fail("RevokeSecurityGroupIngress", 0, denied("RevokeSecurityGroupIngress"));
+    let report = world.on(event).await;
+    assert!(matches!(&report.overall, Outcome::Failed(fault) if fault.remedy.is_some()));
+    let sent = world.outbox.take();
+    assert!(sent.resent.is_empty() && sent.dead.is_empty());
+    assert_eq!(sent.events.len(), 1);
+    assert!(sent.events[0].page && sent.events[0].headline.contains("allow it in the function's role"));
+    world.ec2.fail("RevokeSecurityGroupIngress", 0, denied("RevokeSecurityGroupIngress"));
+    world.swept().await;
+    assert!(
+        world
+            .outbox
+            .take()
+            .events
+            .iter()
+            .filter(|event| event.detail_type == "Reconcile Failed")
+            .all(|event| !event.page)
+    );
+}
+
+#[tokio::test]
+async fn partial_is_partial() {
+    let world = World::new().await;
+    let first = world.open(&world.alb, 22, "0.0.0.0/0");
+    let second = world.expose();
+    world.ec2.fail("RevokeSecurityGroupIngress", 0, denied("RevokeSecurityGroupIngress"));
+    let report = world.dispatch(&[first, second]).await.reports.remove(0);
+    let applied = report.actions.iter().filter(|action| action.outcome == Outcome::Applied).count();
+    let failed = report.actions.iter().filter(|action| matches!(action.outcome, Outcome::Failed(_))).count();
+    assert_eq!((applied, failed), (1, 1), "{:?}", report.actions);
+    assert!(matches!(report.overall, Outcome::Failed(_)));
+    assert_eq!(world.writes().len(), 2, "each was tried once");
+}
+
+#[tokio::test]
+async fn a_batch_with_one_bad_rule_goes_part_by_part() {
+    let world = World::raw(crate::world::document(
+        "version: 1
+id: shop
+environment: production
+mode: enforce
+vpcs:
+  main:
+    cidr: 10.0.0.0/16
+    availability_zones: [a]
+    security_groups:
+      alb: {}
+      app:
+        ingress: [{ tcp: 1, from: 10.0.0.0/16 }, { tcp: 2, from: 10.0.0.0/16 }, { tcp: 3, from: 10.0.0.0/16 }]
+",
+    ));
+    // Somebody adds one of the three between our look and our call: EC2 refuses all three.
+    let app = world.app.clone();
+    world.ec2.before("AuthorizeSecurityGroupIngress", 0, move |ec2| {
+        ec2.authorize(&app, Direction::Ingress, &[Permission::tcp(2, 2, "10.0.0.0/16")]).unwrap();
+    });
+    let report = world.swept().await;
+    assert_eq!(report.overall, Outcome::Applied, "{:?}", report.actions);
+    assert_eq!(world.ingress(&world.app), 3);
+    assert_eq!(world.writes().len(), 4, "the batch, and each of its parts");
+    let records = world.ledger.records(&world.key(), 10).await.unwrap();
+    assert_eq!(records.len(), 4, "each call is on record");
+}
+
+#[tokio::test]
+async fn dependants_of_a_failure_are_skipped_and_the_rest_goes_on() {
+    let world = World::new().await;
+    // The declared rule is gone and a wider one carries its traffic: removing that needs the declared one back first.
+    world.strip(&world.app);
+    world.ec2.outside(|ec2| {
+        let wide = Permission::tcp(8000, 9000, "10.0.0.0/16");
+        ec2.authorize(&world.app, Direction::Ingress, &[wide]).unwrap();
+    });
+    let other = world.open(&world.alb, 22, "0.0.0.0/0");
+    world.ec2.fail("AuthorizeSecurityGroupIngress", 0, denied("AuthorizeSecurityGroupIngress"));
+    let changed = world.event("ModifySecurityGroupRules", &world.app);
+    let report = world.dispatch(&[changed, other]).await.reports.remove(0);
+    let of = |wanted: fn(&Outcome) -> bool| report.actions.iter().filter(|action| wanted(&action.outcome)).count();
+    assert_eq!(of(|outcome| matches!(outcome, Outcome::Failed(_))), 1, "{:#?}", report.actions);
+    assert_eq!(of(|outcome| matches!(outcome, Outcome::Skipped { .. })), 1, "{:#?}", report.actions);
+    assert_eq!(of(|outcome| *outcome == Outcome::Applied), 1, "{:#?}", report.actions);
+    assert_eq!(world.ingress(&world.app), 1, "the path is not cut");
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_record_lets_nothing_happen() {
+    let world = World::new().await;
+    let event = world.expose();
+    let gone = Fault::new("intend", FaultClass::Retryable, "connection reset");
+    world.ledger.fail_next("intend", gone);
+    let report = world.on(event).await;
+    assert!(matches!(report.overall, Outcome::Failed(_)));
+    assert_eq!(world.writes(), Vec::<String>::new());
+    let rechecks = world.rechecks();
+    assert_eq!(world.dispatch(&rechecks).await.reports[0].overall, Outcome::Applied);
+}
+
+#[tokio::test]
+async fn a_ledger_that_refuses_keeps_the_message() {
+    let world = World::new().await;
+    let event = world.expose();
+    world.ledger.fail_next("standing", Fault::new("Query", FaultClass::Terminal, "AccessDeniedException"));
+    let outcome = world.dispatch(&[event]).await;
+    assert_eq!(outcome.failed, ["m0"]);
+    assert_eq!(world.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_endless_fight_ends_the_run() {
+    let world = World::new().await;
+    let event = world.expose();
+    for round in 0..9 {
+        let app = world.app.clone();
+        world.ec2.before("DescribeSecurityGroupRules", round + 1, move |ec2| {
+            let port = 3000 + i64::try_from(round).unwrap();
+            ec2.authorize(&app, Direction::Ingress, &[Permission::tcp(port, port, "0.0.0.0/0")]).unwrap();
+        });
+    }
+    let report = world.on(event).await;
+    assert!(converging(&report.overall).contains("more to do"));
+    assert_eq!(world.writes().len(), 3);
+}

@@ -1,0 +1,79 @@
+//! The sweep asks for everything, and says what it misses.
+
+use crate::world::{World, place};
+use reconciler::{Fault, FaultClass, Outcome, RefusedDocument, Swept, sweep};
+use serde_json::{Value, json};
+
+async fn run(world: &World, event: Value) -> Swept {
+    sweep(&event, &world.served, &*world.ledger, &world.outbox, &*world.clock).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_schedule_asks_for_every_topology() {
+    let world = World::new().await;
+    let swept = run(&world, json!({"source": "aws.events", "detail-type": "Scheduled Event"})).await;
+    assert_eq!(swept.requested, [(place(), "shop".into())]);
+    assert_eq!(world.outbox.take().requests.len(), 1);
+}
+
+#[tokio::test]
+async fn only_a_settled_stack_is_worth_a_sweep() {
+    let world = World::new().await;
+    let event = |status: &str| {
+        json!({
+            "source": "aws.cloudformation", "detail-type": "CloudFormation Stack Status Change",
+            "detail": { "stack-id": "arn:aws:cloudformation:…", "status-details": { "status": status } }
+        })
+    };
+    for status in ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", ""] {
+        assert!(run(&world, event(status)).await.requested.is_empty(), "{status}");
+    }
+    for status in ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_FAILED", "DELETE_COMPLETE"] {
+        assert_eq!(run(&world, event(status)).await.requested.len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_topology_removed_from_the_layer_is_told_and_left_alone() {
+    let mut world = World::new().await;
+    world.expose();
+    world.served.topologies.clear();
+    for (round, pages) in [(1, 1), (2, 0)] {
+        let swept = run(&world, json!({})).await;
+        assert_eq!(swept.vanished, [(place(), "shop".into())], "round {round}");
+        let events = world.outbox.take().events;
+        assert_eq!(events.iter().filter(|event| event.page).count(), pages, "told once");
+    }
+    let outcome = world.dispatch(&[world.event("AuthorizeSecurityGroupIngress", &world.app)]).await;
+    assert!(outcome.reports.is_empty());
+    assert_eq!(world.calls(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_broken_document_is_told_and_does_not_stop_the_others() {
+    let mut world = World::new().await;
+    let refused = |file: &str, id: Option<&str>| RefusedDocument {
+        file: file.into(),
+        topology: id.map(Into::into),
+        problems: "line 3: unknown key".into(),
+    };
+    world.served.refused = vec![refused("broken.yaml", None)];
+    let swept = run(&world, json!({})).await;
+    assert_eq!((swept.metrics.refused_documents, swept.requested.len()), (1, 1));
+    let events = world.outbox.take().events;
+    assert_eq!(events[0].detail_type, "Topology Refused");
+    assert!(events[0].page && events[0].detail["problems"].as_str().unwrap().contains("line 3"));
+    world.expose();
+    assert_eq!(world.swept().await.overall, Outcome::Applied);
+    // Broken is not removed.
+    world.served.topologies.clear();
+    world.served.refused = vec![refused("shop.yaml", Some("shop"))];
+    assert!(run(&world, json!({})).await.vanished.is_empty());
+}
+
+#[tokio::test]
+async fn a_sweep_that_cannot_ask_fails() {
+    let world = World::new().await;
+    world.outbox.fail_with(Some(Fault::new("PutEvents", FaultClass::Retryable, "timed out")));
+    assert!(sweep(&json!({}), &world.served, &*world.ledger, &world.outbox, &*world.clock).await.is_err());
+}
