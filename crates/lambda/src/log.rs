@@ -54,6 +54,7 @@ pub(crate) fn report(report: &Report) {
         drifts,
         causes,
         event_path_blind,
+        fresh: _,
         actions,
         held,
         by_order,

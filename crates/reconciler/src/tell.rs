@@ -255,7 +255,7 @@ fn event(report: &Report, kind: &str, headline: String, page: bool) -> OutcomeEv
         topology: Some(report.key.topology.clone()),
         control: Some(report.key.control),
         headline,
-        detail: serde_json::to_value(&*report).unwrap_or_default(),
+        detail: serde_json::to_value(report).unwrap_or_default(),
         page,
     }
 }

@@ -137,6 +137,7 @@ mod tests {
             effect: Effect::Remove,
             contains: true,
             causes: vec![],
+            reason: None,
             run: "run-1".into(),
             at: Timestamp::UNIX_EPOCH,
         }

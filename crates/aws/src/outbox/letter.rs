@@ -61,6 +61,7 @@ fn told(message: &mut String, report: &Report) {
         drifts,
         causes,
         event_path_blind,
+        fresh: _,
         actions,
         held,
         by_order: _,
@@ -199,6 +200,7 @@ mod tests {
             }],
             causes: [(0, vec![cause])].into(),
             event_path_blind: false,
+            fresh: false,
             actions: vec![ActionOutcome {
                 resource: resource.clone(),
                 name: "main/alb".into(),

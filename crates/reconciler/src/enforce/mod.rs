@@ -188,9 +188,9 @@ async fn judged<A: Action>(
         return verdicts;
     }
     for stack in ask {
-        if !statuses.contains_key(&stack) {
-            let view = stack_view(&target.key.place, &stack, stacks).await;
-            statuses.insert(stack, view);
+        if let std::collections::btree_map::Entry::Vacant(unasked) = statuses.entry(stack) {
+            let view = stack_view(&target.key.place, unasked.key(), stacks).await;
+            unasked.insert(view);
         }
     }
     guard::judge(&items, &target.key, &survey.standing, &run.id, statuses, limits)

@@ -145,17 +145,9 @@ pub(super) async fn once<C: Control>(
     let result = hands.apply(&target.key.place, action, &token).await;
     let inverse = result.as_ref().ok().and_then(|receipt| serde_json::to_value(action.inverse(receipt)).ok());
     let key = &target.key;
-    let by = intent.causes.first().and_then(|cause| cause.principal.arn.as_deref());
-    match &result {
-        Ok(_) => tracing::info!(
-            topology = %key.topology, control = %key.control, resource = %intent.resource, token = token.0, by,
-            contains, action = intent.summary, "applied"
-        ),
-        Err(fault) => tracing::warn!(
-            topology = %key.topology, control = %key.control, resource = %intent.resource, token = token.0, by,
-            contains, action = intent.summary, %fault, "not applied"
-        ),
-    }
+    // The edge logs each action once, from the report; this one is for whoever turns the level up after a crash.
+    let (summary, fault) = (&intent.summary, result.as_ref().err().map(tracing::field::display));
+    tracing::debug!(topology = %key.topology, control = %key.control, token = token.0, action = summary, fault, "called");
     if result.as_ref().is_err_and(Fault::is_retryable) {
         // Nobody knows whether it took effect: unsettled, its token stays good for the next try.
         return Ok(result.map(|_| ()));

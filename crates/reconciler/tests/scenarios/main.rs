@@ -1,5 +1,7 @@
 //! The whole loop on in-memory twins of AWS and of the ledger: one file a theme.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod binding;
 mod brakes;
 mod events;
