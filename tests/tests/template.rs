@@ -289,7 +289,17 @@ fn each_control_has_all_its_parts() {
             ("CallsRule", "AWS::Events::Rule"),
             ("RequestedRule", "AWS::Events::Rule"),
         ];
-        let alarms = ["DeadLetters", "Backlog", "Errors", "Throttles", "Held", "Failed", "Flapping", "Exposures"];
+        let alarms = [
+            "DeadLetters",
+            "Backlog",
+            "Errors",
+            "Throttles",
+            "Held",
+            "Failed",
+            "Flapping",
+            "Exposures",
+            "RefusedDocuments",
+        ];
         let alarms = alarms.iter().map(|alarm| (format!("{alarm}Alarm"), "AWS::CloudWatch::Alarm"));
         for (part, kind) in parts.iter().map(|(part, kind)| ((*part).to_owned(), *kind)).chain(alarms) {
             let id = format!("{prefix}{part}");
@@ -363,6 +373,8 @@ fn each_function_has_its_own_role_log_and_retention() {
 #[test]
 fn alarms_reach_somebody() {
     let template = template();
+    let counts = serde_json::to_value(reconciler::Metrics::default()).unwrap();
+    let counted: Vec<_> = counts.as_object().unwrap().keys().collect();
     for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
         let properties = &alarm["Properties"];
         assert_eq!(properties["AlarmActions"], serde_json::json!(["Notifications"]), "{name}");
@@ -370,6 +382,9 @@ fn alarms_reach_somebody() {
         if properties["Namespace"] == "Plumbline" {
             let control = properties["Dimensions"][0]["Value"].as_str().unwrap();
             assert!(ControlId::from_name(control).is_some(), "{name}: {control}");
+            let metric = properties["MetricName"].as_str().unwrap();
+            let counted = counted.iter().any(|key| key.replace('_', "").eq_ignore_ascii_case(metric));
+            assert!(counted, "{name}: nothing counts {metric}");
             assert_eq!(properties["Dimensions"].as_array().unwrap().len(), 1, "{name}: EMF has one dimension");
         }
     }
