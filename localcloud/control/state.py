@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import gc
 import sys
 import time
 from collections import deque
@@ -86,8 +87,19 @@ def _moto() -> dict[int, Any]:
     }
 
 
-def _copy(contents: Any) -> Any:
-    """A deep copy that shares locks, modules and the registries of moto."""
+def _images(backend: Any) -> Iterator[Any]:
+    """The public machine images that moto makes up, and what belongs to them: most of its objects, and constant."""
+    for image in list(getattr(backend, "amis", {}).values()):
+        snapshot = getattr(image, "ebs_snapshot", None)
+        if image.owner_id == backend.account_id or snapshot is None:
+            continue
+        yield image
+        yield snapshot
+        yield snapshot.volume
+
+
+def _copy(contents: dict[str, Any]) -> dict[str, Any]:
+    """A deep copy that shares the registries of moto and what never changes."""
     from moto.core.base_backend import AccountSpecificBackend, BackendDict
 
     memo: dict[int, Any] = {}
@@ -96,10 +108,20 @@ def _copy(contents: Any) -> Any:
         for regions in backends.values():
             if isinstance(regions, AccountSpecificBackend):
                 memo[id(regions)] = regions
+    for accounts in contents["moto"].values():
+        for backend in (found for regions in accounts.values() for found in regions.values()):
+            memo.update({id(part): part for part in _images(backend)})
+    # Hundreds of thousands of new objects make the collector run again and again, and none of them is garbage.
+    collecting = gc.isenabled()
+    gc.disable()
     try:
-        return copy.deepcopy(contents, memo)
+        copied: dict[str, Any] = copy.deepcopy(contents, memo)
+        return copied
     except TypeError as error:
         raise SnapshotError(f"the state holds something that cannot be copied: {error}") from error
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _contents() -> dict[str, Any]:

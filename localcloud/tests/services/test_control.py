@@ -134,6 +134,20 @@ def test_a_snapshot_brings_everything_back(cloud):
     assert items == {"kept", "after"}
 
 
+def test_a_snapshot_outlives_a_reset(cloud):
+    build(cloud)
+    before = everything(cloud)
+    images = cloud.client("ec2").describe_images()["Images"]
+    cloud.admin("POST", "snapshot", {"name": "kept"})
+    cloud.admin("POST", "reset")
+    assert everything(cloud) != before
+    cloud.admin("POST", "restore", {"name": "kept"})
+    assert everything(cloud) == before
+    assert cloud.client("ec2").describe_images()["Images"] == images
+    cloud.admin("POST", "reset", snapshots=1)
+    assert "kept" not in cloud.admin("GET", "ready")["snapshots"]
+
+
 def test_restore_ends_warm_environments(cloud):
     """A function process may remember what it saw; after a restore nobody may."""
     made = build(cloud)
