@@ -2,6 +2,7 @@
 
 use crate::template::{Grants, Unreadable};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -110,6 +111,31 @@ impl Dependent {
             .map(String::as_str)
             .collect()
     }
+}
+
+/// The calls of each function in a journal of the local cloud (`GET /_localcloud/calls`), by logical id. `names`: logical id by
+/// function name, see `Template::function_names`; callers that are no function of ours are left out. What the policies were asked
+/// counts, where the journal says so: a transaction is authorized item by item.
+pub fn of_journal(journal: &[Value], names: &BTreeMap<String, String>) -> BTreeMap<String, Calls> {
+    let mut calls = BTreeMap::<String, Calls>::new();
+    for call in journal {
+        // A function's session is named after it: `arn:aws:sts::<account>:assumed-role/<role>/<function>`.
+        let session = call["caller"].as_str().filter(|caller| caller.contains(":assumed-role/"));
+        let Some(function) = session.and_then(|caller| caller.rsplit('/').next()).and_then(|name| names.get(name))
+        else {
+            continue;
+        };
+        let asked =
+            call["decisions"].as_array().into_iter().flatten().filter_map(|decision| decision["action"].as_str());
+        let mut asked: Calls = asked.map(str::to_owned).collect();
+        if let (true, Some(service), Some(action)) =
+            (asked.is_empty(), call["service"].as_str(), call["action"].as_str())
+        {
+            asked.insert(format!("{service}:{action}"));
+        }
+        calls.entry(function.clone()).or_default().extend(asked);
+    }
+    calls
 }
 
 /// A role that is not exactly right.

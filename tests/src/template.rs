@@ -110,6 +110,15 @@ impl Template {
         names.map(|name| (name.to_owned(), function(name))).collect()
     }
 
+    /// Logical ids by the names that the functions have in a stack.
+    pub fn function_names(&self, stack: &str) -> BTreeMap<String, String> {
+        let named = |(id, function): (&str, &Value)| {
+            let name = function["Properties"]["FunctionName"].as_str()?.replace("${AWS::StackName}", stack);
+            Some((name, id.to_owned()))
+        };
+        self.of_type("AWS::Serverless::Function").filter_map(named).collect()
+    }
+
     /// What Lambda itself does with a function's role, as named in `tests/iam/dependent-actions.json`.
     pub fn features(&self, function: &str) -> BTreeSet<String> {
         let properties = self.properties(function);

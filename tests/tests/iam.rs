@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use e2e::iam::{Calls, Dependent, Finding, Function, compare};
+use e2e::iam::{Calls, Dependent, Finding, Function, compare, of_journal};
 use e2e::template::Template;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn set(items: &[&str]) -> BTreeSet<String> {
@@ -99,6 +100,25 @@ fn calls_of_a_function_that_the_template_does_not_have() {
     let calls = BTreeMap::from([("Ghost".to_owned(), Calls::from(["ec2:DescribeVpcs".to_owned()]))]);
     let found = compare(&calls, &BTreeMap::new(), &Dependent::read().unwrap());
     assert_eq!(found, [Finding::Stranger { function: "Ghost".into() }]);
+}
+
+#[test]
+fn a_journal_is_read_by_function_and_by_what_the_policies_were_asked() {
+    let session = |function: &str| format!("arn:aws:sts::111122223333:assumed-role/net-Role-1A2B/{function}");
+    let journal = [
+        json!({"caller": session("net-security-groups"), "service": "ec2", "action": "DescribeVpcs", "decisions": []}),
+        json!({"caller": session("net-security-groups"), "service": "dynamodb", "action": "TransactWriteItems",
+            "decisions": [{"action": "dynamodb:PutItem"}, {"action": "dynamodb:ConditionCheckItem"}]}),
+        json!({"caller": session("net-sweep"), "service": "events", "action": "PutEvents",
+            "decisions": [{"action": "events:PutEvents"}, {"action": "events:PutEvents"}]}),
+        json!({"caller": session("alex"), "service": "ec2", "action": "DeleteVpc", "decisions": []}),
+        json!({"caller": "arn:aws:iam::111122223333:user/net-sweep", "service": "ec2", "action": "DeleteVpc"}),
+    ];
+    let calls = of_journal(&journal, &Template::read().unwrap().function_names("net"));
+    let enforce = set(&["dynamodb:ConditionCheckItem", "dynamodb:PutItem", "ec2:DescribeVpcs"]);
+    let expected =
+        [("SecurityGroupsFunction".to_owned(), enforce), ("SweepFunction".into(), set(&["events:PutEvents"]))];
+    assert_eq!(calls, BTreeMap::from(expected));
 }
 
 #[test]
