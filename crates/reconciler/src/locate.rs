@@ -122,6 +122,7 @@ async fn route_ids(
         let Some(hint) = of(at) else { continue };
         let mut mine: BTreeMap<usize, BTreeSet<ResourceId>> = BTreeMap::new();
         let (mut absent, mut foreign, mut unknown) = (vec![], vec![], false);
+        let taken_away = hint.causes.iter().any(|cause| takes_away(&cause.event_name));
         let specific = hint.resources.iter().filter(|id| !id.as_str().starts_with("vpc-"));
         let specific = specific.filter_map(|id| located.get(id)?.present()).collect::<BTreeSet<_>>();
         for id in &hint.resources {
@@ -129,7 +130,11 @@ async fn route_ids(
                 // A VPC that is named beside something within it only says where that is.
                 Some(Seen::Present(vpc)) if id.as_str() == vpc.as_str() && specific.contains(vpc) => {}
                 Some(Seen::Present(vpc)) => match owners.of(vpc, place, served, eyes, ledger).await? {
-                    Some(topology) => _ = mine.entry(topology).or_default().insert(id.clone()),
+                    Some(topology) => {
+                        // What is gone (and still remembered where it was) shows only when its VPC is looked at whole.
+                        let look_at = if taken_away { ResourceId::from(vpc.as_str()) } else { id.clone() };
+                        mine.entry(topology).or_default().insert(look_at);
+                    }
                     None => foreign.push(format!("{id} ({vpc})")),
                 },
                 Some(Seen::Absent) => absent.push(id.to_string()),
@@ -139,7 +144,7 @@ async fn route_ids(
                 Some(Seen::Unknown(_)) | None => unknown = true,
             }
         }
-        let deleted = !absent.is_empty() && hint.causes.iter().any(|cause| takes_away(&cause.event_name));
+        let deleted = !absent.is_empty() && taken_away;
         if mine.is_empty() && foreign.is_empty() && (deleted || (unknown && absent.is_empty())) {
             // Nobody can say any more where the deleted thing was, or what this kind of id belongs to: look everywhere here.
             mine = served.at(place).map(|(topology, _)| (topology, BTreeSet::new())).collect();

@@ -13,9 +13,9 @@ pub(super) fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
     Some(text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text))
 }
 
-/// The same, owned.
+/// The same to keep and to show: whoever wrote it must not write to a person's terminal.
 pub(super) fn owned(value: &Value, field: &str) -> Option<String> {
-    text(value, field).map(str::to_owned)
+    text(value, field).map(|text| text.chars().filter(|c| !c.is_control()).collect())
 }
 
 /// An account id: twelve digits, as text or, where AWS coerced it, as a number that lost its leading zeros.

@@ -262,3 +262,12 @@ async fn what_aws_does_not_show_yet_is_looked_at_again() {
     assert_eq!(outcome.reports[0].overall, Outcome::InSync);
     assert!(world.in_line());
 }
+
+#[tokio::test]
+async fn a_deletion_is_seen_although_the_group_is_still_remembered() {
+    let world = World::new().await;
+    // An adapter remembers where a group was; here another group of the VPC stands for it.
+    world.ec2.outside(|ec2| ec2.delete_group(&world.app)).unwrap();
+    let report = world.on(world.event("DeleteSecurityGroup", &world.alb)).await;
+    held(&report.overall);
+}
