@@ -298,7 +298,8 @@ fn each_control_has_all_its_parts() {
             "Failed",
             "Flapping",
             "Exposures",
-            "RefusedDocuments",
+            "EventPathBlind",
+            "Unpublished",
         ];
         let alarms = alarms.iter().map(|alarm| (format!("{alarm}Alarm"), "AWS::CloudWatch::Alarm"));
         for (part, kind) in parts.iter().map(|(part, kind)| ((*part).to_owned(), *kind)).chain(alarms) {
@@ -381,13 +382,23 @@ fn alarms_reach_somebody() {
         assert!(properties["AlarmDescription"].as_str().is_some_and(|text| text.len() > 20), "{name}: what to do?");
         if properties["Namespace"] == "Plumbline" {
             let control = properties["Dimensions"][0]["Value"].as_str().unwrap();
-            assert!(ControlId::from_name(control).is_some(), "{name}: {control}");
+            assert!(control == "sweep" || ControlId::from_name(control).is_some(), "{name}: {control}");
             let metric = properties["MetricName"].as_str().unwrap();
             let counted = counted.iter().any(|key| key.replace('_', "").eq_ignore_ascii_case(metric));
             assert!(counted, "{name}: nothing counts {metric}");
             assert_eq!(properties["Dimensions"].as_array().unwrap().len(), 1, "{name}: EMF has one dimension");
         }
     }
+}
+
+/// The guarantee behind the events is watched itself: that it runs, that it works, what it could not read.
+#[test]
+fn the_sweep_is_watched() {
+    let template = template();
+    for alarm in ["Silent", "Errors", "DeadLetters", "RefusedDocuments"] {
+        assert!(template.properties(&format!("Sweep{alarm}Alarm")).is_object(), "{alarm}");
+    }
+    assert_eq!(template.properties("SweepSilentAlarm")["TreatMissingData"], "breaching", "silence is the alarm");
 }
 
 #[test]
