@@ -1,5 +1,6 @@
 //! `plumb`: check a topology, render its network, and work with Plumbline by hand.
 
+mod matching;
 mod render;
 mod schema;
 mod validate;
@@ -23,6 +24,7 @@ enum Command {
     Validate(validate::Args),
     Render(render::Args),
     Schema(schema::Args),
+    Match(matching::Args),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Command::Validate(args) => validate::run(&args),
         Command::Render(args) => render::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Match(args) => matching::run(&args),
     }
 }
 
