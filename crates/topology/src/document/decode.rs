@@ -3,12 +3,12 @@
 //! Decoding recovers wherever a type says [`At`]: what is wrong there is noted and its neighbours go on, so that one
 //! reading finds everything. The collector travels with the deserializer; there is no global.
 
-use super::problem::{Draft, Span};
+use super::fault::{Fault, choose, known_from_elsewhere, nearest};
+use super::problem::Draft;
 use super::tree::{Key, Node, Value};
 use serde::de::value::{SeqDeserializer, StrDeserializer};
-use serde::de::{self, DeserializeSeed, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use std::cell::RefCell;
-use std::fmt::{self, Display};
 
 /// The names by which the wrappers below ask the deserializer for more than serde's data model has.
 pub(super) const AT: &str = "@at";
@@ -25,118 +25,6 @@ impl Collector<'_> {
     pub(super) fn push(&self, draft: Draft) {
         self.drafts.borrow_mut().push(draft);
     }
-}
-
-/// One error on its way to the nearest [`At`].
-#[derive(Debug)]
-pub(super) struct Fault {
-    span: Option<Span>,
-    code: &'static str,
-    title: String,
-    help: Option<String>,
-}
-
-impl Fault {
-    fn new(code: &'static str, title: String) -> Self {
-        Self { span: None, code, title, help: None }
-    }
-
-    fn or_at(self, span: Span) -> Self {
-        Self { span: self.span.or(Some(span)), ..self }
-    }
-
-    pub(super) fn into_draft(self, span: Span) -> Draft {
-        let Self { span: own, code, title, help } = self;
-        let draft = Draft::new(own.unwrap_or(span), code, title);
-        match help {
-            Some(help) => draft.help(help),
-            None => draft,
-        }
-    }
-}
-
-impl Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.title)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl de::Error for Fault {
-    fn custom<T: Display>(message: T) -> Self {
-        Self::new("value", message.to_string())
-    }
-
-    fn invalid_type(found: de::Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new("wrong-type", format!("expected {expected}, found {}", found_text(found)))
-    }
-
-    fn invalid_value(found: de::Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new("value", format!("expected {expected}, found {}", found_text(found)))
-    }
-
-    fn unknown_variant(word: &str, expected: &'static [&'static str]) -> Self {
-        let mut fault = Self::new("unknown-word", format!("`{word}` is not a choice here"));
-        fault.help = Some(choose(word, expected));
-        fault
-    }
-}
-
-fn found_text(found: de::Unexpected<'_>) -> String {
-    match found {
-        de::Unexpected::Unit | de::Unexpected::Option => "nothing".to_owned(),
-        de::Unexpected::Map | de::Unexpected::StructVariant => "a mapping".to_owned(),
-        de::Unexpected::Seq => "a list".to_owned(),
-        de::Unexpected::Str(text) => format!("the text `{text}`"),
-        de::Unexpected::Signed(number) => format!("the number `{number}`"),
-        de::Unexpected::Unsigned(number) => format!("the number `{number}`"),
-        de::Unexpected::Float(number) => format!("the number `{number}`"),
-        de::Unexpected::Bool(value) => format!("`{value}`"),
-        other => other.to_string(),
-    }
-}
-
-/// "did you mean", or the whole choice.
-pub(super) fn choose(word: &str, choices: &[&str]) -> String {
-    let all = || choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
-    match nearest(word, choices.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`? The choice is: {}", all()),
-        None => format!("write one of: {}", all()),
-    }
-}
-
-/// The candidate that `word` was most likely meant to be.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A hostile document may hold words as long as itself, and the distance is quadratic.
-    if word.len() > 64 {
-        return None;
-    }
-    let lower = word.to_lowercase().replace('_', "-");
-    candidates
-        .into_iter()
-        .filter(|candidate| candidate.len() <= 64)
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase().replace('_', "-")), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.len().max(word.len()) / 3).max(1))
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// Keys that people know from elsewhere, by the struct in which they wrote them.
-fn known_from_elsewhere(place: &str, key: &str) -> Option<&'static str> {
-    Some(match (place, key) {
-        ("IngressRule", "to" | "destination") => "an ingress rule names its source: write `from`",
-        ("EgressRule", "from" | "source") => "an egress rule names its destination: write `to`",
-        ("IngressRule", "source" | "cidr" | "cidr_blocks" | "group" | "security_group") => "write `from`",
-        ("EgressRule", "cidr" | "cidr_blocks" | "group" | "security_group") => "write `to`",
-        ("IngressRule" | "EgressRule", "port" | "ports" | "from_port" | "to_port") => {
-            "write the protocol with its ports: `tcp: 443`, or `tcp: 8000-8100`"
-        }
-        ("IngressRule" | "EgressRule", "all") => "write `protocol: all`",
-        ("Vpc", "azs" | "zones") => "write `availability_zones: [a, b]`",
-        ("Vpc", "subnets") => "subnets belong to a tier: `tiers: { public: { route: internet, subnets: […] } }`",
-        _ => return None,
-    })
 }
 
 /// A deserializer over one node.
@@ -188,9 +76,7 @@ impl<'de, 'a: 'de> Deserializer<'de> for De<'a> {
             Value::List(items) => {
                 visitor.visit_seq(SeqDeserializer::new(items.iter().map(move |node| De { node, collector })))
             }
-            Value::Map(entries) => {
-                visitor.visit_map(Entries { entries: entries.iter(), fields: None, value: None, collector })
-            }
+            Value::Map(entries) => visitor.visit_map(Entries::new(entries, None, collector)),
         }
         .map_err(|fault| fault.or_at(self.node.span))
     }
@@ -267,7 +153,7 @@ impl<'de, 'a: 'de> Deserializer<'de> for De<'a> {
         };
         let collector = self.collector;
         visitor
-            .visit_map(Entries { entries: entries.iter(), fields: Some((name, fields)), value: None, collector })
+            .visit_map(Entries::new(entries, Some((name, fields)), collector))
             .map_err(|fault| fault.or_at(self.node.span))
     }
 
@@ -299,30 +185,58 @@ impl<'de, 'a: 'de> IntoDeserializer<'de, Fault> for De<'a> {
     }
 }
 
-/// The entries of a mapping. With `fields`, unknown keys are reported and passed over.
+/// The entries of a mapping. With `fields`, an unknown key is reported; if it is clear which one was meant, its value is
+/// read as that one's, so that a slip of the pen is one problem and not also a missing key.
 struct Entries<'a> {
     entries: std::slice::Iter<'a, (Key, Node)>,
     fields: Option<(&'static str, &'static [&'static str])>,
+    /// Known keys that are written, or that another value stands in for.
+    taken: Vec<&'a str>,
     value: Option<&'a Node>,
     collector: &'a Collector<'a>,
+}
+
+impl<'a> Entries<'a> {
+    fn new(
+        entries: &'a [(Key, Node)],
+        fields: Option<(&'static str, &'static [&'static str])>,
+        collector: &'a Collector<'a>,
+    ) -> Self {
+        let known = |key: &&str| fields.is_some_and(|(_, fields)| fields.contains(key));
+        let taken = entries.iter().map(|(key, _)| key.text.as_str()).filter(known).collect();
+        Self { entries: entries.iter(), fields, taken, value: None, collector }
+    }
+
+    /// Reports an unknown key, and says which one was meant.
+    fn unknown(&mut self, key: &Key, place: &str, fields: &'static [&'static str]) -> Option<&'static str> {
+        let (help, meant) = match known_from_elsewhere(place, &key.text) {
+            Some((help, meant)) => (help.to_owned(), meant),
+            None => (choose(&key.text, fields), nearest(&key.text, fields.iter().copied())),
+        };
+        let draft = Draft::new(key.span, "unknown-key", format!("unknown key `{}`", key.text));
+        self.collector.push(draft.help(help));
+        let meant = meant.filter(|meant| !self.taken.contains(meant))?;
+        self.taken.push(meant);
+        Some(meant)
+    }
 }
 
 impl<'de, 'a: 'de> MapAccess<'de> for Entries<'a> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        for (key, value) in self.entries.by_ref() {
-            if let Some((place, fields)) = self.fields
-                && !fields.contains(&key.text.as_str())
-            {
-                let help =
-                    known_from_elsewhere(place, &key.text).map_or_else(|| choose(&key.text, fields), str::to_owned);
-                self.collector
-                    .push(Draft::new(key.span, "unknown-key", format!("unknown key `{}`", key.text)).help(help));
-                continue;
+        while let Some((key, value)) = self.entries.next() {
+            let known = self.fields.is_none_or(|(_, fields)| fields.contains(&key.text.as_str()));
+            if known {
+                self.value = Some(value);
+                return seed.deserialize(KeyDe(key)).map(Some);
             }
-            self.value = Some(value);
-            return seed.deserialize(KeyDe(key)).map(Some);
+            if let Some((place, fields)) = self.fields
+                && let Some(meant) = self.unknown(key, place, fields)
+            {
+                self.value = Some(value);
+                return seed.deserialize(StrDeserializer::new(meant)).map(Some);
+            }
         }
         Ok(None)
     }

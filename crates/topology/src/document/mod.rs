@@ -6,6 +6,7 @@
 
 mod check;
 mod decode;
+mod fault;
 mod model;
 mod problem;
 mod schema;

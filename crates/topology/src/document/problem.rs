@@ -66,8 +66,15 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// Titles quote the document, whose words may be as long as itself: they are cut.
     pub(super) fn new(span: Span, code: &'static str, title: impl Into<String>) -> Self {
-        Self { span, code, title: title.into(), label: String::new(), help: None, related: vec![] }
+        const LONGEST: usize = 400;
+        let mut title: String = title.into();
+        if let Some((end, _)) = title.char_indices().nth(LONGEST) {
+            title.truncate(end);
+            title.push('…');
+        }
+        Self { span, code, title, label: String::new(), help: None, related: vec![] }
     }
 
     /// A few words beside the offending text.

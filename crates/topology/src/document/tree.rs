@@ -8,6 +8,8 @@ use std::fmt;
 
 /// The longest document that is read at all.
 const MAX_BYTES: usize = 1024 * 1024;
+/// The longest line, in bytes: diagnostics show whole lines.
+const MAX_LINE: usize = 10_000;
 /// Nodes, aliases expanded.
 const MAX_NODES: usize = 100_000;
 /// Nesting: the document needs 8, an endpoint policy a few more. Bounds the recursion of both passes.
@@ -49,6 +51,17 @@ pub(super) fn parse(text: &str, drafts: &mut Vec<Draft>) -> Option<Node> {
             format!("a topology document has at most {MAX_BYTES} bytes; split the network into several topologies"),
         ));
         return None;
+    }
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if line.len() > MAX_LINE {
+            let draft = Draft::new(Span::at(start), "too-large", format!("this line has {} bytes", line.len()));
+            drafts.push(
+                draft.help(format!("a line has at most {MAX_LINE} bytes; write lists and mappings over several lines")),
+            );
+            return None;
+        }
+        start += line.len();
     }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {

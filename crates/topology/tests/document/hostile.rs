@@ -35,10 +35,29 @@ fn budgets_refuse_what_is_too_large_too_deep_or_expands() {
     let blocks: String = (0..2_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
     let long = format!("id: {}", "x".repeat(2_000_000));
     let many = format!("vpcs: [{}]", "1, ".repeat(200_000));
-    for text in [bomb, deep, blocks, long, many] {
+    let lines = format!("vpcs:\n{}", "- 1\n".repeat(200_000));
+    for text in [bomb, deep, blocks, long, many, lines] {
         let problems = read("hostile.yaml", &text).unwrap_err();
         assert_eq!(problems.count(), 1, "{problems}");
         survives(&text);
+    }
+}
+
+/// What costs words times words is bounded: unknown groups in a document with thousands of groups, subnets that all
+/// overlap, thousands of problems that all must be shown.
+#[test]
+fn large_documents_full_of_problems_are_read_to_the_end() {
+    let head = "version: 1\nid: net\nenvironment: staging\nvpcs:\n  main:\n    cidr: 10.0.0.0/16\n    availability_zones: [a]\n";
+    let names: String =
+        (0..4_000).map(|n| format!("      group-{n}: {{ ingress: [{{ tcp: 1, from: grup-{n} }}] }}\n")).collect();
+    let groups = format!("{head}    security_groups:\n{names}");
+    let subnets: String = (0..5_000).map(|_| "          - 10.0.0.0/24\n".to_owned()).collect();
+    let overlaps = format!("{head}    tiers:\n      data:\n        route: isolated\n        subnets:\n{subnets}");
+    let unknown: String = (0..10_000).map(|n| format!("verson{n}: 1\n")).collect();
+    for (text, least) in [(groups, 4_000), (overlaps, 1_000), (unknown, 10_000)] {
+        let problems = read("hostile.yaml", &text).unwrap_err();
+        assert!(problems.count() >= least, "{}", problems.count());
+        assert!(problems.to_string().ends_with(&format!("{} problems", problems.count())));
     }
 }
 

@@ -168,14 +168,6 @@ web:
     - { tcp: 80, from: db }
     - { tcp: 80, cidr: 0.0.0.0/0 }
     - { port: 80, to: db }")), @"
-    error[missing-key]: this rule has no source
-      --> topology.yaml:12:13
-       |
-    12 |           - { tcp: 80, to: db }
-       |             ^^^^^^^^^^^^^^^^^
-       |
-       = help: write `from: …`
-
     error[unknown-key]: unknown key `to`
       --> topology.yaml:12:24
        |
@@ -192,14 +184,6 @@ web:
        |
        = help: write `from: …`
 
-    error[missing-key]: this rule has no destination
-      --> topology.yaml:15:13
-       |
-    15 |           - { tcp: 80, from: db }
-       |             ^^^^^^^^^^^^^^^^^^^
-       |
-       = help: write `to: …`
-
     error[unknown-key]: unknown key `from`
       --> topology.yaml:15:24
        |
@@ -207,14 +191,6 @@ web:
        |                        ^^^^
        |
        = help: an egress rule names its destination: write `to`
-
-    error[missing-key]: this rule has no destination
-      --> topology.yaml:16:13
-       |
-    16 |           - { tcp: 80, cidr: 0.0.0.0/0 }
-       |             ^^^^^^^^^^^^^^^^^^^^^^^^^^
-       |
-       = help: write `to: …`
 
     error[unknown-key]: unknown key `cidr`
       --> topology.yaml:16:24
@@ -240,7 +216,7 @@ web:
        |
        = help: write the protocol with its ports: `tcp: 443`, or `tcp: 8000-8100`
 
-    9 problems
+    6 problems
     ");
 }
 

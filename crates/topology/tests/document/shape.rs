@@ -117,14 +117,6 @@ vpcs:
     subnets: []
     colour: red
 "), @"
-    error[missing-key]: `environment` is missing
-     --> topology.yaml:1:1
-      |
-    1 | version: 2
-      | ^^^^^^^^^^
-      |
-      = help: write `environment: production`
-
     error[version]: this version of the format is not known
      --> topology.yaml:1:10
       |
@@ -189,7 +181,7 @@ vpcs:
        |
        = help: write one of: `id`, `cidr`, `availability_zones`, `dns`, `internet_gateway`, `tiers`, `nat`, `flow_logs`, `endpoints`, `security_groups`, `undeclared_security_groups`
 
-    9 problems
+    8 problems
     ");
 }
 

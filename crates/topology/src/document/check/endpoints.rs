@@ -3,7 +3,6 @@
 use super::groups::{FOR_ENDPOINTS, Groups};
 use super::{Around, Check, names};
 use crate::core::{EndpointName, GroupName, ServiceName, TierName, ZoneLetter};
-use crate::document::decode::nearest;
 use crate::document::model;
 use crate::document::problem::{Draft, Span};
 use crate::document::wrap::{At, Entry, Field, Form};
@@ -173,7 +172,7 @@ impl One<'_> {
         if service.starts_with("com.amazonaws.") || service.starts_with("aws.") {
             return Some(EndpointTarget::Named(service.clone()));
         }
-        let help = match nearest(service, around.services.iter().copied()) {
+        let help = match check.nearest(service, around.services.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "write a full service name (`com.amazonaws.…`), or a name under `privatelink`".to_owned(),
         };
@@ -193,7 +192,7 @@ impl One<'_> {
         let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
         for (name, span) in list.iter().filter_map(At::get) {
             if !self.tiers.contains_key(name.as_str()) && !self.declared(name) {
-                let help = match nearest(name, self.tiers.keys().map(TierName::as_str)) {
+                let help = match self.check.nearest(name, self.tiers.keys().map(TierName::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "name a tier of this VPC".to_owned(),
                 };
@@ -273,7 +272,7 @@ impl One<'_> {
         }
         for (name, span) in list.iter().filter_map(At::get) {
             if !self.groups.names.contains(&name.as_str()) {
-                let help = match nearest(name, self.groups.names.iter().copied()) {
+                let help = match self.check.nearest(name, self.groups.names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "name a group under `security_groups` of this VPC".to_owned(),
                 };

@@ -15,6 +15,7 @@ mod rules;
 mod units;
 
 use super::decode::Collector;
+use super::fault::nearest;
 use super::model::{self, Document};
 use super::problem::{Draft, Span};
 use super::wrap::{Entry, Field};
@@ -46,6 +47,14 @@ impl<'a> Check<'a> {
 
     fn missing(self, span: Span, key: &str, example: &str) {
         self.wrong(span, "missing-key", format!("`{key}` is missing"), format!("write `{key}: {example}`"));
+    }
+
+    /// The candidate that `word` was most likely meant to be. A document with hundreds of problems gets no more of these:
+    /// looking costs words times candidates, and documents may be hostile.
+    fn nearest<'b>(self, word: &str, candidates: impl IntoIterator<Item = &'b str>) -> Option<&'b str> {
+        const ENOUGH: usize = 200;
+        let few = self.collector.drafts.borrow().len() < ENOUGH;
+        few.then(|| nearest(word, candidates.into_iter().take(1_000))).flatten()
     }
 
     /// Whether the value at `span` was written in quotes.

@@ -3,7 +3,6 @@
 use super::groups::Groups;
 use super::{Around, Check, cidr, endpoints, flow_logs, groups, names, units};
 use crate::core::{TierName, ZoneLetter};
-use crate::document::decode::nearest;
 use crate::document::model::{self, Zone};
 use crate::document::problem::{Draft, Span};
 use crate::document::wrap::{At, Entry, Field};
@@ -16,6 +15,9 @@ use std::collections::BTreeMap;
 /// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html>).
 const LARGEST: u8 = 16;
 const SMALLEST: u8 = 28;
+
+/// Subnets a VPC. AWS allows 200 unless asked for more; the limit here bounds the search for overlaps.
+const MOST_SUBNETS: usize = 1_000;
 
 /// Checks and resolves a VPC and its groups.
 pub(super) fn vpc(
@@ -174,6 +176,11 @@ fn tiers(
         for (at, zone) in list.iter().zip(zones.into_iter().flatten().map(Some).chain(std::iter::repeat(None))) {
             let Some((text, span)) = at.get() else { continue };
             let Some(net) = cidr::written(check, text.text(), span) else { continue };
+            if ranges.len() == MOST_SUBNETS {
+                let help = format!("AWS allows 200 unless asked for more; {MOST_SUBNETS} are read");
+                check.wrong(span, "too-many-subnets", "this VPC has too many subnets", help);
+                return tiers;
+            }
             subnet(check, net, span, vpc, &ranges);
             ranges.push((net, span));
             if let Some(zone) = zone {
@@ -318,7 +325,7 @@ fn nat(
     let home = match (tier.read_at(), public.as_slice()) {
         (Some((name, span)), _) => {
             if !public.iter().any(|tier| tier.as_str() == name) {
-                let help = match nearest(name, public.iter().map(|tier| tier.as_str())) {
+                let help = match check.nearest(name, public.iter().map(|tier| tier.as_str())) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "name a tier with `route: internet`".to_owned(),
                 };

@@ -4,7 +4,6 @@
 use super::cidr::{self, Wrong};
 use super::groups::Groups;
 use super::{Check, units};
-use crate::document::decode::nearest;
 use crate::document::problem::Span;
 use crate::security_groups::DesiredPeer;
 
@@ -78,7 +77,7 @@ pub(super) fn peer(check: Check<'_>, groups: &Groups<'_>, of: &str, text: &str, 
             "a group of another VPC is named by its id (`sg-…`), and only over a peering connection".to_owned(),
         );
     }
-    let help = match nearest(text, groups.names.iter().copied().chain(["self"])) {
+    let help = match check.nearest(text, groups.names.iter().copied().chain(["self"])) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "write a range, `self`, `sg-…`, `pl-…`, or the name of a group under `security_groups` of this VPC"
             .to_owned(),

@@ -2,7 +2,6 @@
 
 use super::{Around, Check, names, units};
 use crate::core::ServiceName;
-use crate::document::decode::nearest;
 use crate::document::model;
 use crate::document::problem::{Draft, Span};
 use crate::document::wrap::{At, Entry, Field};
@@ -32,7 +31,7 @@ fn service(check: Check<'_>, entry: &Entry<model::EndpointService>, around: &Aro
     if let Some((vpc, span)) = vpc.read_at()
         && !around.groups.contains_key(vpc.as_str())
     {
-        let help = match nearest(vpc, around.groups.keys().copied()) {
+        let help = match check.nearest(vpc, around.groups.keys().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "name a VPC under `vpcs` of this document".to_owned(),
         };
