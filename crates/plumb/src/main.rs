@@ -6,6 +6,7 @@ mod schema;
 mod validate;
 
 use clap::{Parser, Subcommand};
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 /// Check a topology, render its network, and work with Plumbline by hand.
@@ -38,6 +39,21 @@ fn main() -> ExitCode {
 
 /// Tells why a command could not do its work, on standard error.
 fn failed(why: impl std::fmt::Display) -> ExitCode {
-    anstream::eprintln!("plumb: {why}");
+    complain(&format!("plumb: {why}"));
     ExitCode::FAILURE
+}
+
+/// A line on standard error, with its colours on a terminal that wants them only. Nobody is left to tell if that fails.
+fn complain(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// The result, on standard output. A reader that has seen enough (`| head`) is no failure.
+fn answer(text: &str) -> ExitCode {
+    let mut output = anstream::stdout();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => failed(format!("standard output: {error}")),
+    }
 }

@@ -1,7 +1,7 @@
 //! `plumb render`
 
-use crate::failed;
-use crate::validate::{document, shown};
+use crate::validate::document;
+use crate::{answer, complain, failed};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     let topology = match topology::document::read(&name, &text) {
         Ok(topology) => topology,
         Err(problems) => {
-            anstream::eprintln!("{}", shown(&problems));
+            complain(&problems.render(true));
             return ExitCode::FAILURE;
         }
     };
@@ -48,12 +48,10 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         Err(error) => return failed(format!("{name}: {error}")),
     };
     match &args.output {
-        None => anstream::print!("{template}"),
-        Some(path) => {
-            if let Err(error) = std::fs::write(path, template) {
-                return failed(format!("{}: {error}", path.display()));
-            }
-        }
+        None => answer(&template),
+        Some(path) => match std::fs::write(path, template) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(format!("{}: {error}", path.display())),
+        },
     }
-    ExitCode::SUCCESS
 }

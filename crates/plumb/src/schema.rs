@@ -1,5 +1,6 @@
 //! `plumb schema`
 
+use crate::answer;
 use std::process::ExitCode;
 
 /// Print the JSON Schema of topology documents
@@ -12,6 +13,5 @@ use std::process::ExitCode;
 pub(crate) struct Args {}
 
 pub(crate) fn run(Args {}: &Args) -> ExitCode {
-    anstream::println!("{:#}", topology::document::schema());
-    ExitCode::SUCCESS
+    answer(&format!("{:#}\n", topology::document::schema()))
 }

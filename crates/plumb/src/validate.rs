@@ -1,11 +1,11 @@
 //! `plumb validate`
 
-use crate::failed;
-use serde_json::json;
-use std::io::{IsTerminal, Read};
+use crate::{answer, complain, failed};
+use serde_json::{Value, json};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use topology::document::{Catalog, Problems, Refused, read_all};
+use topology::document::{Catalog, Refused, read_all};
 use topology::{Mode, Topology};
 
 /// Check topology documents: everything that is wrong, where it stands, and what to write instead
@@ -30,24 +30,22 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let mut documents = vec![];
+    let (mut documents, mut unread) = (vec![], vec![]);
     for path in &args.files {
-        match collect(path) {
-            Ok(found) => documents.extend(found),
-            Err(why) => return failed(why),
-        }
+        collect(path, &mut documents, &mut unread);
     }
     // A file named twice is one document, not two that claim the same id.
     documents.sort();
     documents.dedup();
     let files: Vec<String> = documents.iter().map(|(file, _)| file.clone()).collect();
     let Catalog { topologies, refused } = read_all(documents);
-    if args.json {
-        print_json(&topologies, &refused);
+    let sound = refused.is_empty() && unread.is_empty();
+    let told = if args.json {
+        answer(&format!("{:#}\n", as_json(sound, &topologies, &refused, &unread)))
     } else {
-        print_text(&files, &topologies, &refused);
-    }
-    if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        as_text(&files, &topologies, &refused, &unread)
+    };
+    if sound { told } else { ExitCode::FAILURE }
 }
 
 /// Reads one document, which need not be sound.
@@ -64,53 +62,66 @@ pub(crate) fn document(path: &Path) -> Result<(String, String), String> {
     Ok((name, text))
 }
 
-/// Problems as text for standard error: coloured on a terminal only.
-pub(crate) fn shown(problems: &Problems) -> String {
-    problems.render(std::io::stderr().is_terminal())
+/// The documents that a path stands for; what cannot be read is told, and does not hide what is wrong with the rest.
+fn collect(path: &Path, found: &mut Vec<(String, String)>, unread: &mut Vec<String>) {
+    let files = if path.is_dir() { below(path) } else { Ok(vec![path.to_owned()]) };
+    match files {
+        Err(why) => unread.push(why),
+        Ok(files) => {
+            for file in files {
+                match document(&file) {
+                    Ok(document) => found.push(document),
+                    Err(why) => unread.push(why),
+                }
+            }
+        }
+    }
 }
 
-fn collect(path: &Path) -> Result<Vec<(String, String)>, String> {
-    if !path.is_dir() {
-        return Ok(vec![document(path)?]);
-    }
-    let wrong = |error: std::io::Error| format!("{}: {error}", path.display());
-    let mut found = vec![];
-    for entry in std::fs::read_dir(path).map_err(wrong)? {
+fn below(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let wrong = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let mut files = vec![];
+    for entry in std::fs::read_dir(folder).map_err(wrong)? {
         let entry = entry.map_err(wrong)?.path();
         let inner = entry.join("topology.yaml");
         if inner.is_file() {
-            found.push(document(&inner)?);
+            files.push(inner);
         } else if entry.is_file() && entry.extension().is_some_and(|extension| extension == "yaml") {
-            found.push(document(&entry)?);
+            files.push(entry);
         }
     }
-    if found.is_empty() {
-        return Err(format!("{}: no topology document in this folder", path.display()));
+    if files.is_empty() {
+        return Err(format!("{}: no topology document in this folder", folder.display()));
     }
-    Ok(found)
+    Ok(files)
 }
 
-fn print_text(files: &[String], topologies: &[Topology], refused: &[Refused]) {
+fn as_text(files: &[String], topologies: &[Topology], refused: &[Refused], unread: &[String]) -> ExitCode {
     for Refused { file: _, id: _, problems } in refused {
-        anstream::eprintln!("{}\n", shown(problems));
+        complain(&format!("{}\n", problems.render(true)));
     }
+    for why in unread {
+        failed(why);
+    }
+    let mut lines = String::new();
     // `read_all` keeps the order of the names, so the sound ones pair up with what is left.
     let sound = files.iter().filter(|file| refused.iter().all(|refused| refused.file != **file));
     for (file, topology) in sound.zip(topologies) {
-        anstream::println!("{file}: {}", summary(topology));
+        lines += &format!("{file}: {}\n", summary(topology));
     }
-    for Refused { file, problems, .. } in refused {
-        anstream::println!("{file}: refused, {}", counted(problems.count(), "problem"));
+    for Refused { file, id: _, problems } in refused {
+        lines += &format!("{file}: refused, {}\n", counted(problems.count(), "problem"));
     }
+    answer(&lines)
 }
 
-fn print_json(topologies: &[Topology], refused: &[Refused]) {
-    let sound: Vec<_> = topologies.iter().map(|topology| json!({ "id": topology.id })).collect();
-    let refused: Vec<_> = refused
+fn as_json(sound: bool, topologies: &[Topology], refused: &[Refused], unread: &[String]) -> Value {
+    let topologies: Vec<Value> = topologies.iter().map(|topology| json!({ "id": topology.id })).collect();
+    let refused: Vec<Value> = refused
         .iter()
         .map(|Refused { file, id, problems }| json!({ "file": file, "id": id, "problems": problems }))
         .collect();
-    anstream::println!("{:#}", json!({ "ok": refused.is_empty(), "topologies": sound, "refused": refused }));
+    json!({ "ok": sound, "topologies": topologies, "refused": refused, "unread": unread })
 }
 
 fn summary(topology: &Topology) -> String {

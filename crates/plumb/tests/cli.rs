@@ -53,11 +53,11 @@ fn validate_reports_everything_with_its_place_and_without_colour_in_a_pipe() {
         "did you mean `environment`?",
         "error[cidr-not-canonical]",
         "write `10.0.0.0/16`",
-        "3 problems",
+        "2 problems",
     ] {
         assert!(stderr.contains(expected), "{expected} is not in:\n{stderr}");
     }
-    assert_eq!(text(&output.stdout), "<standard input>: refused, 3 problems\n");
+    assert_eq!(text(&output.stdout), "<standard input>: refused, 2 problems\n");
 }
 
 #[test]
@@ -81,6 +81,22 @@ fn validate_names_a_file_that_it_cannot_read() {
     let output = plumb(&["validate", "no-such-file.yaml"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).starts_with("plumb: no-such-file.yaml: "));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_does_not_hide_what_is_wrong_with_another() {
+    let output = plumb_with(BROKEN, &["validate", "no-such-file.yaml", "-"]);
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("no-such-file.yaml") && stderr.contains("2 problems"), "{stderr}");
+}
+
+#[test]
+fn colours_come_when_they_are_asked_for() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plumb"));
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("broken.yaml");
+    std::fs::write(&path, BROKEN).unwrap();
+    let output = command.arg("validate").arg(&path).env("CLICOLOR_FORCE", "1").output().unwrap();
+    assert!(text(&output.stderr).contains('\u{1b}'));
 }
 
 #[test]
