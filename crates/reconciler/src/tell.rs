@@ -269,16 +269,18 @@ pub(crate) fn headline(report: &Report) -> String {
         (None, _) => String::new(),
         (Some(drift), 1) => format!("{}: {} ({})", drift.name, drift.summary, drift.severity),
         (Some(drift), all) if exposures > 0 => {
-            format!("{}: {} ({}), {exposures} exposures in {all} drifts", drift.name, drift.summary, drift.severity)
+            let others = count(all - 1, "other difference");
+            format!("{}: {} ({}, and {others})", drift.name, drift.summary, count(exposures, "exposure"))
         }
         (Some(drift), all) => format!("{}: {}, and {} more", drift.name, drift.summary, all - 1),
     };
     let by = who(report).map(|by| format!(" by {by}")).unwrap_or_default();
-    let applied = report.actions.iter().filter(|action| action.outcome == Outcome::Applied).count();
+    let of = |wanted: Outcome| report.actions.iter().filter(|action| action.outcome == wanted).count();
+    let (applied, planned) = (of(Outcome::Applied), of(Outcome::Planned));
     let became = match &report.overall {
         Outcome::InSync => return format!("{name}: in sync"),
         Outcome::Planned => {
-            format!("{} planned, nothing changed ({} mode)", actions(report.actions.len()), report.mode)
+            format!("{} planned, nothing changed ({} mode)", actions(planned), report.mode)
         }
         Outcome::Applied => format!("put back with {} and verified", actions(applied)),
         Outcome::Converging { recheck_after: _, why } => format!("{} done, looked at again: {why}", actions(applied)),
@@ -292,8 +294,12 @@ pub(crate) fn headline(report: &Report) -> String {
     }
 }
 
-fn actions(count: usize) -> String {
-    format!("{count} action{}", if count == 1 { "" } else { "s" })
+fn actions(number: usize) -> String {
+    count(number, "action")
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn who(report: &Report) -> Option<String> {

@@ -150,6 +150,9 @@ fn flapping() {
         standing.repairs.values_mut().flatten().for_each(|repair| repair.run = run.into());
         assert_eq!(plain(&[item("sg-1", Effect::Remove)], &standing), ["go"]);
     }
+    let mut fifth = repairs("sg-1", 5, 0, true, Some(true));
+    fifth.repairs.values_mut().flatten().last().unwrap().run = "this-run".into();
+    assert_eq!(plain(&[item("sg-1", Effect::Remove)], &fifth), ["go"], "a run does not trip over its own round before");
 }
 
 #[test]

@@ -271,3 +271,68 @@ async fn a_deletion_is_seen_although_the_group_is_still_remembered() {
     let report = world.on(world.event("DeleteSecurityGroup", &world.alb)).await;
     held(&report.overall);
 }
+
+#[tokio::test]
+async fn what_the_last_round_does_not_show_is_not_called_done() {
+    let mut world = World::new().await;
+    world.settings.limits.rounds = 1;
+    let event = world.expose();
+    world.ec2.lag(1);
+    let report = world.on(event).await;
+    assert!(converging(&report.overall).contains("does not show it yet"));
+}
+
+#[tokio::test]
+async fn what_is_hostile_is_said_once() {
+    let world = World::new().await;
+    let group = "sg-0badc0de0badc0de0";
+    let forged = world.event("AuthorizeSecurityGroupIngress", &group.into());
+    let unserved = forged.replace("111122223333", "999988887777");
+    let unknown = json!({ "source": "aws.s3", "detail-type": "x", "account": "111122223333", "region": "eu-west-1" });
+    let truncated = forged[..forged.len() - 9].to_owned();
+    for body in [forged, unserved, unknown.to_string(), truncated] {
+        let (warnings, _listening) = warnings::listen();
+        let outcome = world.dispatch(std::slice::from_ref(&body)).await;
+        assert!(outcome.reports.is_empty());
+        assert_eq!(warnings.count(), 1, "{body}");
+    }
+    assert_eq!(world.writes(), Vec::<String>::new());
+}
+
+/// Counts warnings and errors in this thread.
+mod warnings {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Level, Metadata, Subscriber};
+
+    #[derive(Clone, Default)]
+    pub(super) struct Warnings(Arc<AtomicUsize>);
+
+    impl Warnings {
+        pub(super) fn count(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    pub(super) fn listen() -> (Warnings, tracing::subscriber::DefaultGuard) {
+        let warnings = Warnings::default();
+        (warnings.clone(), tracing::subscriber::set_default(warnings))
+    }
+
+    impl Subscriber for Warnings {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() <= Level::WARN
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+}

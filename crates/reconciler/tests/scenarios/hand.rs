@@ -26,6 +26,17 @@ async fn enforce_by_hand_says_what_was_done() {
 }
 
 #[tokio::test]
+async fn a_plan_reads_well() {
+    let world = World::new().await;
+    world.by_hand(json!({"exempt": {"resource": world.alb.as_str(), "for": "4h", "reason": "INC-3"}})).await;
+    world.expose();
+    world.widen();
+    world.strip(&world.alb);
+    let answer = world.by_hand(json!({"topology": "shop", "mode": "plan"})).await;
+    insta::assert_snapshot!(answer.summary);
+}
+
+#[tokio::test]
 async fn only_what_was_named_is_touched() {
     let world = World::new().await;
     world.expose();

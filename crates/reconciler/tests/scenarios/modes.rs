@@ -52,3 +52,15 @@ vpcs:
     assert!(world.sweep().await.reports.is_empty());
     assert_eq!(world.calls(), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_person_may_enforce_what_the_document_only_observes() {
+    let world = World::raw(shop("shop", "observe"));
+    world.expose();
+    let answer = world.by_hand(json!({"topology": "shop", "mode": "enforce", "reason": "INC-1"})).await;
+    assert_eq!(answer.reports[0].overall, Outcome::Applied);
+    assert!(world.in_line());
+    world.forget();
+    assert_eq!(world.on(world.expose()).await.overall, Outcome::Planned, "and only then");
+    assert_eq!(world.writes(), Vec::<String>::new());
+}
