@@ -21,6 +21,8 @@ use topology::Place;
 /// Tries of one call. A storm is better answered by the queue's delay than by a function that waits; the budget of a throttle
 /// bucket is shared with the customer's own tools.
 const ATTEMPTS: u32 = 3;
+/// The longest first pause between tries, doubled each time: a function is paid for while it waits.
+const BACKOFF: Duration = Duration::from_millis(200);
 /// Opening a connection to an endpoint of the same Region takes milliseconds.
 const CONNECT: Duration = Duration::from_secs(2);
 /// One try: the slowest describe of a page of 1,000 rules stays well below.
@@ -72,7 +74,7 @@ impl Clients {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(aws_config::Region::new(home.region.as_str().to_owned()))
             .http_client(one_http_client())
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(BACKOFF))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT)

@@ -71,15 +71,10 @@ pub(crate) fn report(report: &Report) {
     }
     for action in actions {
         let ActionOutcome { resource, name, summary, contains, caveat: _, outcome } = action;
-        let resource = &resource.id;
-        match outcome {
-            Outcome::Failed(fault) => {
-                tracing::error!(%place, %topology, %control, %resource, name, contains, %fault, "failed: {summary}");
-            }
-            outcome => {
-                let outcome = word(outcome);
-                tracing::info!(%place, %topology, %control, %resource, name, contains, outcome, "{outcome}: {summary}");
-            }
+        // What was sent to AWS has its line already, from when it happened.
+        if !matches!(outcome, Outcome::Applied | Outcome::Failed(_)) {
+            let (outcome, why) = (word(outcome), why(outcome));
+            tracing::info!(%place, %topology, %control, resource = %resource.id, name, contains, why, "{outcome}: {summary}");
         }
     }
     for Held { resource, name, why, remedy } in held {

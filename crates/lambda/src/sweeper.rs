@@ -41,9 +41,6 @@ impl Sweeper {
         let swept = Box::pin(reconciler::sweep(&event, served, ledger, outbox, &SystemClock)).await;
         let calls = clients.calls().take();
         let swept = swept?;
-        for (place, topology) in &swept.vanished {
-            tracing::warn!(%place, %topology, "the layer does not hold it any more: nothing of its network is touched");
-        }
         tracing::info!(why = swept.why, requested = swept.requested.len(), "swept");
         emf::print("sweep", &swept.metrics, &calls, SystemClock.now());
         Ok(serde_json::to_value(&swept)?)
