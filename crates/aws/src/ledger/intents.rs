@@ -11,6 +11,13 @@ use topology::{Effect, Receipt, ResourceId};
 /// Tries of an intent that meets another one for the same action.
 const TRIES: usize = 16;
 
+/// A transaction takes so many writes
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
+const TOGETHER: usize = 100;
+
+/// An item takes 400 KB, and an inverse has the size of its action.
+const LARGEST: usize = 150 * 1024;
+
 pub(super) async fn intend(table: &Table, lease: &Lease, intent: &Intent) -> Result<Option<ClientToken>, Fault> {
     let pk = keys::control(&lease.key);
     // The token of an unsettled intent that is too old to be given back.
@@ -108,7 +115,7 @@ pub(super) async fn settle(
          #succeeded = :succeeded",
     )
     .with(":result", item::value(&stored)?)
-    .with(":inverse", item::value(&inverse)?)
+    .with(":inverse", item::value(&inverse.map(storable))?)
     .with(":at", item::value(&at)?)
     .with(":succeeded", AttributeValue::Bool(result.is_ok()));
     let unsettled = Expression::new("attribute_exists(#pk) AND attribute_not_exists(#settled)");
@@ -118,9 +125,14 @@ pub(super) async fn settle(
         table.delete_in(&pk, &keys::open(token), ours)?,
     ];
     if let Ok(receipt) = result {
-        for id in &receipt.created {
-            writes.push(created(table, &pk, id, token, at)?);
+        let mut marks: Vec<TransactWriteItem> =
+            receipt.created.iter().map(|id| created(table, &pk, id, token, at)).collect::<Result<_, _>>()?;
+        // More than one transaction takes go before it: marked too early is harmless, never marked would leave it behind.
+        while marks.len() + writes.len() > TOGETHER {
+            let rest = marks.split_off(TOGETHER.min(marks.len()));
+            table.transact(std::mem::replace(&mut marks, rest)).await?;
         }
+        writes.extend(marks);
     }
     let refused = match table.transact(writes).await? {
         Transacted::Yes => return Ok(()),
@@ -137,6 +149,15 @@ pub(super) async fn settle(
     }
 }
 
+/// An inverse that fits into its item, beside the action that it takes back.
+fn storable(inverse: serde_json::Value) -> serde_json::Value {
+    let size = inverse.to_string().len();
+    if size <= LARGEST {
+        return inverse;
+    }
+    serde_json::json!({ "none": format!("it has {size} bytes, more than the ledger keeps: the action itself is on record") })
+}
+
 /// What makes an id ours when something may be deleted for it. Rules of security groups are judged by what they say, never by who made
 /// them, and there would be thousands: theirs are soon forgotten.
 fn created(
@@ -151,4 +172,20 @@ fn created(
         item.insert("ttl".into(), ttl(at, SHORT));
     }
     table.put_in(item, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use topology::Inverse;
+    use topology::security_groups::Change;
+
+    #[test]
+    fn an_inverse_that_does_not_fit_says_so_in_its_own_form() {
+        assert_eq!(storable(json!({ "exact": 1 })), json!({ "exact": 1 }));
+        let kept = storable(json!({ "exact": "x".repeat(LARGEST) }));
+        let read: Inverse<Change> = serde_json::from_value(kept).unwrap();
+        assert!(matches!(read, Inverse::None(why) if why.contains("more than the ledger keeps")));
+    }
 }
