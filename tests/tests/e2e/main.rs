@@ -4,5 +4,6 @@
 mod brakes;
 mod by_hand;
 mod hostile;
+mod ledger;
 mod repairs;
 mod stage;

@@ -130,6 +130,18 @@ impl Stage {
         )
     }
 
+    /// DynamoDB, as root.
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::from_conf(
+            aws_sdk_dynamodb::Config::builder()
+                .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+                .endpoint_url(&self.reach.endpoint)
+                .region(Region::new(self.reach.region.clone()))
+                .credentials_provider(self.credentials(Caller::Root))
+                .build(),
+        )
+    }
+
     /// Lambda, as root.
     pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
         aws_sdk_lambda::Client::from_conf(
