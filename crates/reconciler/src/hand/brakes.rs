@@ -1,4 +1,4 @@
-//! Pause, resume, exempt, unexempt; rebind and the confirmed roll-back. What lets enforcement go on asks for a look at once.
+//! Pause, resume, exempt, unexempt, a control's own decisions; rebind and the confirmed roll-back. What lets enforcement go on asks for a look at once.
 
 use super::words::{cannot, done, half};
 use super::{Answer, known};
@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use topology::{ControlId, Directive, Place, ResourceId, Seen, Subject, TopologyId, Verb, VpcId, VpcName};
 
-/// A brake to be set.
-pub(super) struct Brake<'a> {
+/// A person's order, to be put on record.
+pub(super) struct Order<'a> {
     pub(super) verb: Verb,
     pub(super) subject: Subject,
-    pub(super) lasts: SignedDuration,
+    /// `None`: it stands.
+    pub(super) lasts: Option<SignedDuration>,
     pub(super) reason: &'a str,
     pub(super) by: &'a str,
 }
@@ -20,20 +21,18 @@ pub(super) struct Brake<'a> {
 pub(super) async fn pause(
     served: &Served,
     topology: &TopologyId,
-    brake: Brake<'_>,
+    order: Order<'_>,
     ledger: &impl Ledger,
     clock: &impl Clock,
 ) -> Result<Answer, Error> {
     let place = served.place_of(known(served, topology)?);
-    set(&[place], brake, ledger, clock)
-        .await
-        .map(|(until, data)| done(format!("{topology} is paused until {until}"), data))
+    set(&[place], order, ledger, clock).await.map(|(until, data)| done(format!("{topology} is paused{until}"), data))
 }
 
 pub(super) async fn exempt(
     served: &Served,
     resource: &ResourceId,
-    brake: Brake<'_>,
+    order: Order<'_>,
     eyes: &impl Locate,
     ledger: &impl Ledger,
     clock: &impl Clock,
@@ -47,26 +46,28 @@ pub(super) async fn exempt(
             Err(_) => certain = false,
         }
     }
-    let (until, data) = set(&places, brake, ledger, clock).await?;
+    let (until, data) = set(&places, order, ledger, clock).await?;
     // It may be meant for something that comes later, so it is set all the same.
     let note = if found || !certain { "" } else { " (AWS does not know it now: check the id)" };
-    Ok(done(format!("{resource} is exempt until {until}{note}"), data))
+    Ok(done(format!("{resource} is exempt{until}{note}"), data))
 }
 
 async fn set(
     places: &[Place],
-    brake: Brake<'_>,
+    order: Order<'_>,
     ledger: &impl Ledger,
     clock: &impl Clock,
-) -> Result<(jiff::Timestamp, Value), Error> {
-    let Brake { verb, subject, lasts, reason, by } = brake;
+) -> Result<(String, Value), Error> {
+    let Order { verb, subject, lasts, reason, by } = order;
     let since = clock.now();
-    let until = since.checked_add(lasts).map_err(|error| cannot(error.to_string()))?;
-    let directive = Directive { verb, subject, reason: reason.into(), by: by.into(), since, until: Some(until) };
+    let end = |lasts| since.checked_add(lasts).map_err(|error| cannot(error.to_string()));
+    let until = lasts.map(end).transpose()?;
+    let directive = Directive { verb, subject, reason: reason.into(), by: by.into(), since, until };
     for place in places {
         ledger.direct(place, &directive).await?;
     }
-    tracing::info!(?directive, "brake set");
+    tracing::info!(?directive, "ordered");
+    let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
     Ok((until, json!({ "directive": directive })))
 }
 
@@ -95,8 +96,27 @@ pub(super) async fn resume(
     look_at(&[(place, topology.clone())], "resumed", reason, summary, json!({ "lifted": lifted }), outbox).await
 }
 
-pub(super) async fn unexempt(
+/// A decision that the control's plans understand: it looks again at once.
+pub(super) async fn decide(
     served: &Served,
+    resource: &ResourceId,
+    order: Order<'_>,
+    ledger: &impl Ledger,
+    outbox: &impl Outbox,
+    clock: &impl Clock,
+) -> Result<Answer, Error> {
+    let places: Vec<Place> = served.places().into_iter().collect();
+    let (what, reason) = (word(order.verb), order.reason.to_owned());
+    let (until, data) = set(&places, order, ledger, clock).await?;
+    let everywhere = served.topologies.iter().map(|topology| (served.place_of(topology), topology.id.clone()));
+    let topologies: Vec<(Place, TopologyId)> = everywhere.collect();
+    let summary = format!("on record{until}: {what} {resource}");
+    look_at(&topologies, what, &reason, summary, data, outbox).await
+}
+
+pub(super) async fn withdraw(
+    served: &Served,
+    verb: Verb,
     resource: &ResourceId,
     reason: &str,
     ledger: &impl Ledger,
@@ -105,16 +125,29 @@ pub(super) async fn unexempt(
     let subject = Subject::Resource(resource.clone());
     let (mut lifted, mut topologies) = (vec![], vec![]);
     for place in served.places() {
-        if let Some(directive) = ledger.withdraw(&place, Verb::Exempt, &subject).await? {
+        if let Some(directive) = ledger.withdraw(&place, verb, &subject).await? {
             lifted.push(directive);
             topologies.extend(served.at(&place).map(|(_, topology)| (place.clone(), topology.id.clone())));
         }
     }
-    let summary = match lifted.is_empty() {
-        true => format!("{resource} was not exempt"),
-        false => format!("{resource} is enforced again"),
+    let what = word(verb);
+    let summary = match (lifted.is_empty(), verb) {
+        (true, _) => format!("there was no {what} of {resource}"),
+        (false, Verb::Exempt) => format!("{resource} is enforced again"),
+        (false, _) => format!("withdrawn: {what} {resource}"),
     };
-    look_at(&topologies, "exemption lifted", reason, summary, json!({ "lifted": lifted }), outbox).await
+    let why = format!("{what} withdrawn");
+    look_at(&topologies, &why, reason, summary, json!({ "lifted": lifted }), outbox).await
+}
+
+fn word(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Pause => "pause",
+        Verb::Exempt => "exemption",
+        Verb::Approve => "approve",
+        Verb::Reject => "reject",
+        Verb::Evacuate => "evacuate",
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "the fields of the request and its ports")]

@@ -4,7 +4,7 @@ use crate::Error;
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
-use topology::{ControlId, ResourceId, TopologyId, VpcId, VpcName};
+use topology::{ControlId, ResourceId, TopologyId, Verb, VpcId, VpcName};
 
 /// A brake set by hand ends by itself within this: an open-ended one is forgotten.
 const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -16,15 +16,60 @@ const LONGEST_TEXT: usize = 500;
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
-    Reconcile { topology: TopologyId, enforce: bool, only: BTreeSet<ResourceId>, reason: String },
-    Pause { topology: TopologyId, control: Option<ControlId>, lasts: SignedDuration, reason: String },
-    Resume { topology: TopologyId, control: Option<ControlId>, reason: String },
-    Exempt { resource: ResourceId, lasts: SignedDuration, reason: String },
-    Unexempt { resource: ResourceId, reason: String },
+    Reconcile {
+        topology: TopologyId,
+        enforce: bool,
+        only: BTreeSet<ResourceId>,
+        reason: String,
+    },
+    Pause {
+        topology: TopologyId,
+        control: Option<ControlId>,
+        lasts: SignedDuration,
+        reason: String,
+    },
+    Resume {
+        topology: TopologyId,
+        control: Option<ControlId>,
+        reason: String,
+    },
+    Exempt {
+        resource: ResourceId,
+        lasts: SignedDuration,
+        reason: String,
+    },
+    Unexempt {
+        resource: ResourceId,
+        reason: String,
+    },
+    /// A decision that a control's plans understand, for good or for a time.
+    Decide {
+        verb: Verb,
+        resource: ResourceId,
+        lasts: Option<SignedDuration>,
+        reason: String,
+    },
+    Withdraw {
+        verb: Verb,
+        resource: ResourceId,
+        reason: String,
+    },
     Status,
-    Rebind { topology: TopologyId, vpc: VpcName, to: VpcId, reason: String },
-    ConfirmRollback { topology: TopologyId, reason: String },
-    Undo { topology: TopologyId, token: String, reason: String },
+    Rebind {
+        topology: TopologyId,
+        vpc: VpcName,
+        to: VpcId,
+        reason: String,
+    },
+    ConfirmRollback {
+        topology: TopologyId,
+        reason: String,
+    },
+    Undo {
+        topology: TopologyId,
+        token: String,
+        reason: String,
+    },
 }
 
 const RECONCILE: &str = r#"{"topology":"three-tier","mode":"plan"}"#;
@@ -39,23 +84,78 @@ const REBIND: &str =
     r#"{"rebind":{"topology":"three-tier","vpc":"main","to":"vpc-0123456789abcdef0","reason":"INC-123"}}"#;
 const ROLLBACK: &str = r#"{"confirm_rollback":{"topology":"three-tier","reason":"INC-123"}}"#;
 const UNDO: &str = r#"{"undo":{"topology":"three-tier","token":"…","reason":"INC-123"}}"#;
+const APPROVE: &str = r#"{"approve":{"resource":"vpce-0123456789abcdef0","reason":"INC-123"}}"#;
+const REJECT: &str = r#"{"reject":{"resource":"vpce-0123456789abcdef0","reason":"INC-123"}}"#;
+const EVACUATE: &str = r#"{"evacuate":{"resource":"euw1-az1","for":"4h","reason":"INC-123"}}"#;
+const WITHDRAW: &str = r#"{"withdraw":{"verb":"approve","resource":"vpce-0123456789abcdef0","reason":"INC-123"}}"#;
 const ALL: [&str; 10] = [RECONCILE, ENFORCE, PAUSE, RESUME, EXEMPT, UNEXEMPT, STATUS, REBIND, ROLLBACK, UNDO];
 
-/// Reads it, or says what is wrong and what would be right.
-pub(crate) fn parse(input: &Value) -> Result<Input, Error> {
-    let Some(fields) = input.as_object() else { return Err(wrong("by-hand input is one JSON object", &ALL)) };
-    let verbs = ["pause", "resume", "exempt", "unexempt", "status", "rebind", "confirm_rollback", "undo"];
-    let given: Vec<&str> = verbs.into_iter().filter(|verb| fields.contains_key(*verb)).collect();
+/// A control's own decisions, each with its name and its form.
+const DECISIONS: [(Verb, &str, &str); 3] =
+    [(Verb::Approve, "approve", APPROVE), (Verb::Reject, "reject", REJECT), (Verb::Evacuate, "evacuate", EVACUATE)];
+
+/// Reads it, or says what is wrong and what would be right. `verbs`: the decisions that the control understands.
+pub(crate) fn parse(input: &Value, verbs: &[Verb]) -> Result<Input, Error> {
+    let mut valid = ALL.to_vec();
+    valid.extend(DECISIONS.iter().filter(|(verb, _, _)| verbs.contains(verb)).map(|(_, _, form)| *form));
+    valid.extend((!verbs.is_empty()).then_some(WITHDRAW));
+    let Some(fields) = input.as_object() else { return Err(wrong("by-hand input is one JSON object", &valid)) };
+    let known = [
+        "pause",
+        "resume",
+        "exempt",
+        "unexempt",
+        "status",
+        "rebind",
+        "confirm_rollback",
+        "undo",
+        "withdraw",
+        "approve",
+        "reject",
+        "evacuate",
+    ];
+    let given: Vec<&str> = known.into_iter().filter(|word| fields.contains_key(*word)).collect();
     match given.as_slice() {
         [] if fields.contains_key("topology") => reconcile(fields),
-        [] => Err(wrong("it asks for nothing that is known", &ALL)),
-        [verb] if fields.len() == 1 => directive(verb, fields.get(*verb).unwrap_or(&Value::Null)),
-        [verb] => {
-            let other = fields.keys().find(|key| key != verb).cloned().unwrap_or_default();
-            Err(wrong(format!("\"{verb}\" stands alone, without \"{}\"", clip(&other)), &ALL))
+        [] => Err(wrong("it asks for nothing that is known", &valid)),
+        [word] if fields.len() == 1 => {
+            let value = fields.get(*word).unwrap_or(&Value::Null);
+            match (*word, DECISIONS.iter().find(|(_, name, _)| name == word)) {
+                (_, Some((verb, name, form))) if verbs.contains(verb) => decision(*verb, name, form, value),
+                ("withdraw", _) if !verbs.is_empty() => withdrawal(verbs, value),
+                (_, Some(_)) | ("withdraw", _) => Err(wrong(format!("this control understands no \"{word}\""), &valid)),
+                (_, None) => directive(word, value),
+            }
         }
-        [first, second, ..] => Err(wrong(format!("\"{first}\" and \"{second}\" are two requests"), &ALL)),
+        [word] => {
+            let other = fields.keys().find(|key| key != word).cloned().unwrap_or_default();
+            Err(wrong(format!("\"{word}\" stands alone, without \"{}\"", clip(&other)), &valid))
+        }
+        [first, second, ..] => Err(wrong(format!("\"{first}\" and \"{second}\" are two requests"), &valid)),
     }
+}
+
+fn decision(verb: Verb, name: &str, form: &'static str, value: &Value) -> Result<Input, Error> {
+    let valid = [form];
+    let Some(fields) = value.as_object() else { return Err(wrong(format!("\"{name}\" takes an object"), &valid)) };
+    let form = Form { fields, valid: &valid };
+    form.only(&["resource", "for", "reason"])?;
+    // Giving up an Availability Zone is a brake like a pause; an approval may stand.
+    let timed = verb == Verb::Evacuate || fields.contains_key("for");
+    let lasts = if timed { Some(form.lasts()?) } else { None };
+    Ok(Input::Decide { verb, resource: form.resource()?, lasts, reason: form.reason()? })
+}
+
+fn withdrawal(verbs: &[Verb], value: &Value) -> Result<Input, Error> {
+    let Some(fields) = value.as_object() else { return Err(wrong("\"withdraw\" takes an object", &[WITHDRAW])) };
+    let form = Form { fields, valid: &[WITHDRAW] };
+    form.only(&["verb", "resource", "reason"])?;
+    let name = form.text("verb")?;
+    let known = DECISIONS.iter().find(|(verb, known, _)| *known == name && verbs.contains(verb));
+    let Some((verb, _, _)) = known else {
+        return Err(form.wrong(format!("this control understands no \"{}\"", clip(name))));
+    };
+    Ok(Input::Withdraw { verb: *verb, resource: form.resource()?, reason: form.reason()? })
 }
 
 fn reconcile(fields: &Map<String, Value>) -> Result<Input, Error> {
@@ -238,8 +338,24 @@ mod tests {
     fn every_form_that_is_shown_is_valid() {
         for form in ALL {
             let value: Value = serde_json::from_str(form).unwrap();
-            assert!(parse(&value).is_ok(), "{form}: {:?}", parse(&value));
+            assert!(parse(&value, &[]).is_ok(), "{form}: {:?}", parse(&value, &[]));
         }
+    }
+
+    #[test]
+    fn a_control_s_own_decisions() {
+        let every = [Verb::Approve, Verb::Reject, Verb::Evacuate];
+        for form in [APPROVE, REJECT, EVACUATE, WITHDRAW] {
+            let value: Value = serde_json::from_str(form).unwrap();
+            assert!(parse(&value, &every).is_ok(), "{form}");
+            let Err(Error::Hand { message, valid }) = parse(&value, &[]) else { panic!("{form} was taken") };
+            assert!(message.contains("understands no"), "{message}");
+            assert!(!valid.contains(&form.to_owned()), "what is not understood is not offered");
+        }
+        let endless = json!({"evacuate": {"resource": "euw1-az1", "reason": "r"}});
+        assert!(parse(&endless, &every).is_err(), "an evacuation ends by itself");
+        let Err(Error::Hand { valid, .. }) = parse(&json!({}), &[Verb::Approve]) else { panic!() };
+        assert!(valid.contains(&APPROVE.to_owned()) && !valid.contains(&REJECT.to_owned()));
     }
 
     #[test]
@@ -277,7 +393,7 @@ mod tests {
             (json!({"rebind": {"topology": "t", "vpc": "main", "to": "sg-01234567", "reason": "r"}}), "VPC id"),
         ];
         for (input, expected) in table {
-            let Err(Error::Hand { message, valid }) = parse(&input) else { panic!("{input} was taken") };
+            let Err(Error::Hand { message, valid }) = parse(&input, &[]) else { panic!("{input} was taken") };
             assert!(message.contains(expected), "{input}: {message}");
             assert!(!valid.is_empty(), "{input}");
         }

@@ -63,7 +63,7 @@ where
     O: Outbox,
     K: Clock,
 {
-    let result = match parse(input) {
+    let result = match parse(input, C::VERBS) {
         Ok(input) => carry_out::<C, _, _, _, _, _>(input, by, served, ports, settings, run).await,
         Err(error) => Err(error),
     };
@@ -83,7 +83,7 @@ where
     L: LedgerRead,
     K: Clock,
 {
-    let result = match parse(input) {
+    let result = match parse(input, C::VERBS) {
         Ok(Input::Status) => status::status::<C>(served, ports.ledger, ports.clock).await.map_err(Error::from),
         Ok(Input::Reconcile { topology, enforce: false, only, reason: _ }) => {
             plan::<C, _, _, _>(served, &topology, only, ports, settings).await
@@ -130,7 +130,7 @@ where
         }
         Input::Pause { topology, control, lasts, reason } => {
             let subject = Subject::Topology { topology: topology.clone(), control };
-            let brake = brakes::Brake { verb: Verb::Pause, subject, lasts, reason: &reason, by };
+            let brake = brakes::Order { verb: Verb::Pause, subject, lasts: Some(lasts), reason: &reason, by };
             brakes::pause(served, &topology, brake, ledger, clock).await
         }
         Input::Resume { topology, control, reason } => {
@@ -138,10 +138,20 @@ where
         }
         Input::Exempt { resource, lasts, reason } => {
             let subject = Subject::Resource(resource.clone());
-            let brake = brakes::Brake { verb: Verb::Exempt, subject, lasts, reason: &reason, by };
+            let brake = brakes::Order { verb: Verb::Exempt, subject, lasts: Some(lasts), reason: &reason, by };
             brakes::exempt(served, &resource, brake, eyes, ledger, clock).await
         }
-        Input::Unexempt { resource, reason } => brakes::unexempt(served, &resource, &reason, ledger, outbox).await,
+        Input::Unexempt { resource, reason } => {
+            brakes::withdraw(served, Verb::Exempt, &resource, &reason, ledger, outbox).await
+        }
+        Input::Decide { verb, resource, lasts, reason } => {
+            let subject = Subject::Resource(resource.clone());
+            let order = brakes::Order { verb, subject, lasts, reason: &reason, by };
+            brakes::decide(served, &resource, order, ledger, outbox, clock).await
+        }
+        Input::Withdraw { verb, resource, reason } => {
+            brakes::withdraw(served, verb, &resource, &reason, ledger, outbox).await
+        }
         Input::Rebind { topology, vpc, to, reason } => {
             brakes::rebind(served, &topology, &vpc, &to, &reason, eyes, ledger, outbox, clock).await
         }

@@ -6,6 +6,7 @@ mod binding;
 mod brakes;
 mod events;
 mod faults;
+mod gateway;
 mod hand;
 mod layers;
 mod leases;
