@@ -56,8 +56,10 @@ pub(crate) async fn tell(
         events.push(event(report, "Flapping", line, page));
     }
     if report.event_path_blind {
-        // The trail belongs to the place, not to a topology: one page for all of them.
-        let page = report.mode == "enforce" && say.once("Event Path Blind", BROKEN_AGAIN).await;
+        // A sweep may overtake one event by chance; a second within a day is a broken path. The trail belongs to the place, not
+        // to a topology: one page for all of them.
+        let again = !say.once("Event Path Blind, suspected", BROKEN_AGAIN).await;
+        let page = report.mode == "enforce" && again && say.once("Event Path Blind", BROKEN_AGAIN).await;
         let line = format!(
             "{}: no event announced the drift of {}; is a trail that logs management writes still on in {}?",
             subject(&report.key),
