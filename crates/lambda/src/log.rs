@@ -71,10 +71,11 @@ pub(crate) fn report(report: &Report) {
     }
     for action in actions {
         let ActionOutcome { resource, name, summary, contains, caveat: _, outcome } = action;
-        // What was sent to AWS has its line already, from when it happened.
-        if !matches!(outcome, Outcome::Applied | Outcome::Failed(_)) {
-            let (outcome, why) = (word(outcome), why(outcome));
-            tracing::info!(%place, %topology, %control, resource = %resource.id, name, contains, why, "{outcome}: {summary}");
+        let (resource, became, why) = (&resource.id, word(outcome), why(outcome));
+        if matches!(outcome, Outcome::Failed(_)) {
+            tracing::error!(%place, %topology, %control, %resource, name, contains, why, "{became}: {summary}");
+        } else {
+            tracing::info!(%place, %topology, %control, %resource, name, contains, why, "{became}: {summary}");
         }
     }
     for Held { resource, name, why, remedy } in held {
