@@ -4,16 +4,17 @@ use super::foreign::{self, Foreign};
 use super::reach::{Reach, canonical, covers, traffic_overlap};
 use super::resolve::{Context, Resolved};
 use super::{
-    DesiredGroup, DesiredRule, Direction, ForeignRule, GroupRef, KnownRule, ObservedGroup, ObservedRule, RuleSpec,
-    Traffic,
+    DesiredGroup, DesiredRule, Direction, ForeignRule, GroupRef, KnownRule, ObservedGroup, ObservedPeer, ObservedRule,
+    RuleSpec, Traffic,
 };
-use crate::core::{Drift, GroupName, Held, ResourceId, Severity, Unseen};
+use crate::core::{Drift, GroupName, Held, Severity, Unseen};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What differs in one direction of one group. Everything is in canonical order.
 #[derive(Default)]
 pub(super) struct Diff {
-    /// Observed rules that stay as they are: declared, foreign, or not ours to judge.
+    /// Observed rules that stay as they are: declared, foreign, or not ours to judge. Without their descriptions.
     pub(super) stay: Vec<RuleSpec>,
     /// Declared rules that are not there.
     pub(super) missing: Vec<RuleSpec>,
@@ -33,11 +34,33 @@ pub(super) struct Diff {
 
 /// Declared rules, resolved.
 #[derive(Default)]
-struct Declared {
-    /// By identity; the value is the declared description.
-    known: Vec<(RuleSpec, Option<String>)>,
+struct Declared<'a> {
+    /// In order of identity, each with the declared description. The specification holds none: it is not identity.
+    known: Vec<(RuleSpec, Option<&'a str>)>,
     /// What rules admit whose peer is not known now. Any observed rule for this traffic may be one of them.
     unknown: Vec<Traffic>,
+}
+
+impl Declared<'_> {
+    fn find(&self, traffic: Traffic, peer: &ObservedPeer) -> Option<usize> {
+        self.known.binary_search_by(|(wanted, _)| identity(wanted).cmp(&(traffic, peer))).ok()
+    }
+
+    /// The common case, without sorting or copying: every rule is there, as described, and no other one is.
+    fn is_in_sync(&self, context: &Context<'_>, direction: Direction, observed: &ObservedGroup) -> bool {
+        let mut present = vec![false; self.known.len()];
+        let rules = observed.rules.iter().filter(|rule| rule.direction == direction);
+        let alike = |rule: &ObservedRule, wanted: Option<&str>| {
+            wanted.is_none_or(|wanted| rule.description.as_deref().unwrap_or_default() == wanted)
+        };
+        let mut all = rules.map(|rule| {
+            let index = self.find(rule.traffic, &canonical(&rule.peer, &context.place.account))?;
+            let (_, wanted) = self.known.get(index)?;
+            *present.get_mut(index)? = true;
+            alike(rule, *wanted).then_some(())
+        });
+        all.all(|found| found.is_some()) && present.iter().all(|present| *present)
+    }
 }
 
 /// Compares one direction. `None` when the direction is unmanaged.
@@ -55,45 +78,59 @@ pub(super) fn diff(
     };
     let mut teller = Teller { context, group, direction, diff: Diff::default() };
     let declared = teller.resolve(rules);
-    let mut present = BTreeSet::new();
-    for rule in canonical_rules(context, direction, observed) {
-        let spec = RuleSpec { traffic: rule.traffic, peer: rule.peer.clone(), description: rule.description.clone() };
-        let matching = declared.known.iter().position(|(wanted, _)| same(wanted, &spec));
-        let Some(index) = matching else {
-            teller.undeclared(&rule, spec, &declared, foreign_rules);
+    if declared.is_in_sync(context, direction, observed) {
+        return Some(teller.diff);
+    }
+    let mut present = vec![false; declared.known.len()];
+    for (rule, peer) in canonical_rules(context, direction, observed) {
+        let found = declared.find(rule.traffic, &peer);
+        let spec = RuleSpec { traffic: rule.traffic, peer: peer.into_owned(), description: None };
+        let Some(index) = found else {
+            teller.undeclared(rule, spec, &declared, foreign_rules);
             continue;
         };
-        present.insert(index);
+        if let Some(present) = present.get_mut(index) {
+            *present = true;
+        }
         if let Some((_, Some(wanted))) = declared.known.get(index) {
-            teller.description(&rule.id, &spec, wanted);
+            teller.description(rule, &spec, wanted);
         }
         teller.diff.stay.push(spec);
     }
-    for (index, (spec, _)) in declared.known.into_iter().enumerate() {
-        if !present.contains(&index) {
-            teller.missing(spec);
+    for ((spec, description), present) in declared.known.into_iter().zip(present) {
+        if !present {
+            let description = description.filter(|text| !text.is_empty()).map(Into::into);
+            teller.missing(RuleSpec { description, ..spec });
         }
     }
     Some(teller.diff)
 }
 
 /// Identity: everything but the description.
-fn same(left: &RuleSpec, right: &RuleSpec) -> bool {
-    let RuleSpec { traffic, peer, description: _ } = left;
-    *traffic == right.traffic && *peer == right.peer
+fn identity(spec: &RuleSpec) -> (Traffic, &ObservedPeer) {
+    let RuleSpec { traffic, peer, description: _ } = spec;
+    (*traffic, peer)
 }
 
-/// The rules of one direction in an order of their own, each once, each peer in comparable form.
-fn canonical_rules(context: &Context<'_>, direction: Direction, observed: &ObservedGroup) -> Vec<ObservedRule> {
+/// The rules of one direction in an order of their own, each once, each with its peer in comparable form. An id that two pages
+/// of an answer both held counts once, whichever came first.
+fn canonical_rules<'a>(
+    context: &Context<'_>,
+    direction: Direction,
+    observed: &'a ObservedGroup,
+) -> Vec<(&'a ObservedRule, Cow<'a, ObservedPeer>)> {
     let ObservedGroup { id: _, rules, stack: _, tags: _ } = observed;
-    let once: BTreeMap<&ResourceId, &ObservedRule> =
-        rules.iter().filter(|rule| rule.direction == direction).map(|rule| (&rule.id, rule)).collect();
-    let mut rules: Vec<ObservedRule> = once
-        .into_values()
-        .map(|rule| ObservedRule { peer: canonical(&rule.peer, &context.place.account), ..rule.clone() })
-        .collect();
-    rules.sort_by(|left, right| (left.traffic, &left.peer, &left.id).cmp(&(right.traffic, &right.peer, &right.id)));
+    let mut rules: Vec<&ObservedRule> = rules.iter().filter(|rule| rule.direction == direction).collect();
+    rules.sort_by(|left, right| (&left.id, left.traffic, &left.peer).cmp(&(&right.id, right.traffic, &right.peer)));
+    rules.dedup_by(|later, first| later.id == first.id);
+    let own = &context.place.account;
+    let mut rules: Vec<_> = rules.into_iter().map(|rule| (rule, canonical(&rule.peer, own))).collect();
+    rules.sort_by(|(left, from), (right, to)| (left.traffic, from).cmp(&(right.traffic, to)));
     rules
+}
+
+fn known(rule: &ObservedRule, spec: RuleSpec) -> KnownRule {
+    KnownRule { id: rule.id.clone(), spec: RuleSpec { description: rule.description.clone(), ..spec } }
 }
 
 /// Writes down what is found, in words.
@@ -105,17 +142,15 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn resolve(&mut self, rules: &[DesiredRule]) -> Declared {
+    fn resolve<'r>(&mut self, rules: &'r [DesiredRule]) -> Declared<'r> {
         let mut declared = Declared::default();
-        let mut rules: Vec<&DesiredRule> = rules.iter().collect();
-        rules.sort();
-        let mut absent: BTreeMap<GroupName, Vec<String>> = BTreeMap::new();
+        let mut absent: BTreeMap<GroupName, BTreeSet<Traffic>> = BTreeMap::new();
         for DesiredRule { traffic, peer, description } in rules {
             let peer = match self.context.resolve(peer) {
                 Resolved::Known(peer) => peer,
                 Resolved::Dropped => continue,
                 Resolved::Absent(name) => {
-                    absent.entry(name).or_default().push(traffic.to_string());
+                    absent.entry(name).or_default().insert(*traffic);
                     continue;
                 }
                 Resolved::Unknown(unseen) => {
@@ -124,25 +159,22 @@ impl Teller<'_> {
                     continue;
                 }
             };
-            let spec = RuleSpec {
-                traffic: *traffic,
-                peer,
-                description: description.clone().filter(|description| !description.is_empty()),
-            };
-            // The same group can be declared by name and by id: one rule on AWS, so one rule here.
-            if !declared.known.iter().any(|(other, _)| same(other, &spec)) {
-                declared.known.push((spec, description.clone()));
-            }
+            let spec = RuleSpec { traffic: *traffic, peer, description: None };
+            declared.known.push((spec, description.as_deref()));
         }
-        declared.known.sort_by(|(left, _), (right, _)| (left.traffic, &left.peer).cmp(&(right.traffic, &right.peer)));
+        declared.known.sort_by(|(left, text), (right, other)| (identity(left), text).cmp(&(identity(right), other)));
+        // The same group can be declared by name and by id: one rule on AWS, so one rule here.
+        declared.known.dedup_by(|(later, _), (first, _)| identity(later) == identity(first));
+        self.diff.blind.sort_by_key(|unseen| format!("{unseen:?}"));
         for (name, traffic) in absent {
-            self.names_absent(&name, &traffic);
+            self.names_absent(&name, traffic);
         }
         declared
     }
 
-    fn names_absent(&mut self, name: &GroupName, traffic: &[String]) {
+    fn names_absent(&mut self, name: &GroupName, traffic: BTreeSet<Traffic>) {
         let Self { context, direction, .. } = self;
+        let traffic: Vec<String> = traffic.iter().map(ToString::to_string).collect();
         let what = format!("{direction} {} {} {name}", traffic.join(", "), direction.preposition());
         let why = format!("{what} is declared, but {} has no group named {name}", context.observed.id);
         self.drift(Severity::Drift, format!("missing {what}: there is no such group"));
@@ -155,7 +187,7 @@ impl Teller<'_> {
         );
     }
 
-    fn undeclared(&mut self, rule: &ObservedRule, spec: RuleSpec, declared: &Declared, foreign: &[ForeignRule]) {
+    fn undeclared(&mut self, rule: &ObservedRule, spec: RuleSpec, declared: &Declared<'_>, foreign: &[ForeignRule]) {
         let harmless = || declared.known.iter().any(|(wanted, _)| covers(wanted, &spec));
         let reach = match self.direction {
             Direction::Egress => Reach::Inside,
@@ -200,7 +232,7 @@ impl Teller<'_> {
             );
             return self.diff.stay.push(spec);
         }
-        let known = KnownRule { id: rule.id.clone(), spec };
+        let known = known(rule, spec);
         match reach.exposure() {
             Some(why) => {
                 let in_vain = if claimed == Foreign::No { "" } else { " (foreign_rules never cover public sources)" };
@@ -218,14 +250,14 @@ impl Teller<'_> {
         }
     }
 
-    fn description(&mut self, id: &ResourceId, spec: &RuleSpec, wanted: &str) {
-        let was = spec.description.as_deref().unwrap_or_default();
+    fn description(&mut self, rule: &ObservedRule, spec: &RuleSpec, wanted: &str) {
+        let was = rule.description.as_deref().unwrap_or_default();
         if was == wanted {
             return;
         }
         let what = self.show(spec);
-        self.drift(Severity::Drift, format!("{what} ({id}) is described as {was:?}, declared as {wanted:?}"));
-        self.diff.redescribe.push((KnownRule { id: id.clone(), spec: spec.clone() }, wanted.into()));
+        self.drift(Severity::Drift, format!("{what} ({}) is described as {was:?}, declared as {wanted:?}", rule.id));
+        self.diff.redescribe.push((known(rule, spec.clone()), wanted.into()));
     }
 
     fn missing(&mut self, spec: RuleSpec) {

@@ -7,6 +7,7 @@
 use super::{ObservedPeer, Ports, Protocol, RuleSpec, Traffic};
 use crate::core::{AccountId, ResourceId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// IPv4 space that the Internet does not route to anybody: RFC 1918, RFC 6598 (carrier-grade NAT, used inside VPCs), loopback
@@ -188,12 +189,12 @@ fn may_hold_members(net: IpNet, account: Option<&AccountId>, ranges: &[IpNet]) -
 }
 
 /// A peer in the form in which two can be compared: the topology's own account is never spelled out.
-pub(super) fn canonical(peer: &ObservedPeer, own: &AccountId) -> ObservedPeer {
+pub(super) fn canonical<'a>(peer: &'a ObservedPeer, own: &AccountId) -> Cow<'a, ObservedPeer> {
     match peer {
-        ObservedPeer::Ipv4(net) => ObservedPeer::Ipv4(net.trunc()),
-        ObservedPeer::Ipv6(net) => ObservedPeer::Ipv6(net.trunc()),
-        ObservedPeer::PrefixList(id) => ObservedPeer::PrefixList(id.clone()),
-        ObservedPeer::Group { account, id } => group_peer(account.as_ref(), id, own),
+        ObservedPeer::Ipv4(net) => Cow::Owned(ObservedPeer::Ipv4(net.trunc())),
+        ObservedPeer::Ipv6(net) => Cow::Owned(ObservedPeer::Ipv6(net.trunc())),
+        ObservedPeer::Group { account: Some(account), id } if account == own => Cow::Owned(group_peer(None, id, own)),
+        ObservedPeer::PrefixList(_) | ObservedPeer::Group { account: _, id: _ } => Cow::Borrowed(peer),
     }
 }
 

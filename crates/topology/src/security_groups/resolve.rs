@@ -1,6 +1,6 @@
 //! From names to ids: what a declared peer is on AWS now.
 
-use super::reach::{canonical, group_peer};
+use super::reach::group_peer;
 use super::{DesiredPeer, DesiredVpc, ObservedPeer, ObservedVpc};
 use crate::core::{GroupName, Place, ResourceId, Seen, Unseen, VpcName};
 use ipnet::IpNet;
@@ -46,8 +46,8 @@ impl<'a> Context<'a> {
     pub(super) fn resolve(&self, peer: &DesiredPeer) -> Resolved {
         let own = &self.place.account;
         let name = match peer {
-            DesiredPeer::Ipv4(net) => return Resolved::Known(canonical(&ObservedPeer::Ipv4(*net), own)),
-            DesiredPeer::Ipv6(net) => return Resolved::Known(canonical(&ObservedPeer::Ipv6(*net), own)),
+            DesiredPeer::Ipv4(net) => return Resolved::Known(ObservedPeer::Ipv4(net.trunc())),
+            DesiredPeer::Ipv6(net) => return Resolved::Known(ObservedPeer::Ipv6(net.trunc())),
             DesiredPeer::PrefixList(id) => return Resolved::Known(ObservedPeer::PrefixList(id.clone())),
             DesiredPeer::GroupId { account, id } => return Resolved::Known(group_peer(account.as_ref(), id, own)),
             DesiredPeer::Group(name) => name,
