@@ -34,12 +34,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let public: ipnet::Ipv4Net = "0.0.0.0/0".parse()?;
     let vpc = VpcName::from("main");
     let mut desired = DesiredVpc::default();
-    let mut observed = ObservedVpc {
-        id: VpcId::from("vpc-1"),
-        groups: BTreeMap::new(),
-        ids: BTreeMap::new(),
-        undeclared: vec![],
-    };
+    let mut observed =
+        ObservedVpc { id: VpcId::from("vpc-1"), groups: BTreeMap::new(), ids: BTreeMap::new(), undeclared: vec![] };
     for group in 0..GROUPS {
         let name = GroupName::from(format!("group-{group}"));
         let id = ResourceId::from(format!("sg-{group:017x}"));

@@ -589,6 +589,30 @@ fn a_rule_whose_peer_is_unknown_is_neither_added_nor_taken_for_an_extra_one() {
 }
 
 #[test]
+fn an_answer_whose_pages_overlap_or_disagree() {
+    let mut network = Network::build(three_tiers());
+    network.admit("alb", Permission::tcp(22, 22, "0.0.0.0/0"));
+    let mut observed = network.observe();
+    let Some(Seen::Present(vpc)) = observed.vpcs.get_mut("main") else { panic!("no VPC") };
+    let Some(Seen::Present(alb)) = vpc.groups.get_mut("alb") else { panic!("no group") };
+    let rules = alb.rules.clone();
+    alb.rules.extend(rules);
+    let plan = <SecurityGroups as topology::Control>::plan(&place(), &network.desired, &observed, &standing());
+    assert_eq!(plan, network.plan(), "a rule that is shown twice is one rule");
+
+    let Some(Seen::Present(vpc)) = observed.vpcs.get_mut("main") else { panic!("no VPC") };
+    let Some(Seen::Present(alb)) = vpc.groups.get_mut("alb") else { panic!("no group") };
+    let ssh = alb.rules.iter_mut().find(|rule| rule.traffic == Traffic::tcp(22, 22)).unwrap();
+    ssh.traffic = Traffic::tcp(443, 443);
+    ssh.peer = ObservedPeer::Ipv4("10.0.0.0/8".parse().unwrap());
+    let plan = <SecurityGroups as topology::Control>::plan(&place(), &network.desired, &observed, &standing());
+    assert_snapshot!(plan, @"
+    not seen
+      main/alb: the answer shows two rules sgr-0000000000000000d; it changed while it was read (to be tried again)
+    ");
+}
+
+#[test]
 fn a_vpc_that_is_gone() {
     let mut network = Network::build(three_tiers());
     let vpc = network.vpcs["main"].clone();

@@ -43,7 +43,7 @@ struct Declared<'a> {
 
 impl Declared<'_> {
     fn find(&self, traffic: Traffic, peer: &ObservedPeer) -> Option<usize> {
-        self.known.binary_search_by(|(wanted, _)| identity(wanted).cmp(&(traffic, peer))).ok()
+        self.known.binary_search_by(|(wanted, _)| identity(wanted).cmp(&(traffic.key(), peer))).ok()
     }
 
     /// The common case, without sorting or copying: every rule is there, as described, and no other one is.
@@ -86,7 +86,11 @@ pub(super) fn diff(
         let found = declared.find(rule.traffic, &peer);
         let spec = RuleSpec { traffic: rule.traffic, peer: peer.into_owned(), description: None };
         let Some(index) = found else {
-            teller.undeclared(rule, spec, &declared, foreign_rules);
+            if contradicted(rule, direction, observed) {
+                teller.contradiction(rule, spec);
+            } else {
+                teller.undeclared(rule, spec, &declared, foreign_rules);
+            }
             continue;
         };
         if let Some(present) = present.get_mut(index) {
@@ -107,26 +111,32 @@ pub(super) fn diff(
 }
 
 /// Identity: everything but the description.
-fn identity(spec: &RuleSpec) -> (Traffic, &ObservedPeer) {
+fn identity(spec: &RuleSpec) -> (u64, &ObservedPeer) {
     let RuleSpec { traffic, peer, description: _ } = spec;
-    (*traffic, peer)
+    (traffic.key(), peer)
 }
 
-/// The rules of one direction in an order of their own, each once, each with its peer in comparable form. An id that two pages
-/// of an answer both held counts once, whichever came first.
+/// The rules of one direction in an order of their own, each with its peer in comparable form. A rule that two pages of an
+/// answer both held counts once.
 fn canonical_rules<'a>(
     context: &Context<'_>,
     direction: Direction,
     observed: &'a ObservedGroup,
 ) -> Vec<(&'a ObservedRule, Cow<'a, ObservedPeer>)> {
     let ObservedGroup { id: _, rules, stack: _, tags: _ } = observed;
-    let mut rules: Vec<&ObservedRule> = rules.iter().filter(|rule| rule.direction == direction).collect();
-    rules.sort_by(|left, right| (&left.id, left.traffic, &left.peer).cmp(&(&right.id, right.traffic, &right.peer)));
-    rules.dedup_by(|later, first| later.id == first.id);
     let own = &context.place.account;
-    let mut rules: Vec<_> = rules.into_iter().map(|rule| (rule, canonical(&rule.peer, own))).collect();
-    rules.sort_by(|(left, from), (right, to)| (left.traffic, from).cmp(&(right.traffic, to)));
-    rules
+    let rules = rules.iter().filter(|rule| rule.direction == direction);
+    let mut rules: Vec<_> = rules.map(|rule| (rule.traffic.key(), rule, canonical(&rule.peer, own))).collect();
+    rules.sort_by(|(traffic, rule, peer), (other, second, to)| (traffic, peer, &rule.id).cmp(&(other, to, &second.id)));
+    rules.dedup_by(|(traffic, rule, peer), (other, first, to)| traffic == other && peer == to && rule.id == first.id);
+    rules.into_iter().map(|(_, rule, peer)| (rule, peer)).collect()
+}
+
+/// Whether the answer also shows the rule's id as another rule: it changed between two pages.
+fn contradicted(rule: &ObservedRule, direction: Direction, observed: &ObservedGroup) -> bool {
+    let other =
+        |other: &ObservedRule| (other.traffic, &other.peer, other.direction) != (rule.traffic, &rule.peer, direction);
+    observed.rules.iter().any(|twin| twin.id == rule.id && other(twin))
 }
 
 fn known(rule: &ObservedRule, spec: RuleSpec) -> KnownRule {
@@ -185,6 +195,13 @@ impl Teller<'_> {
                 self.context.observed.id
             ),
         );
+    }
+
+    fn contradiction(&mut self, rule: &ObservedRule, spec: RuleSpec) {
+        let GroupRef { key: _, name } = self.group;
+        let why = format!("{name}: the answer shows two rules {}; it changed while it was read", rule.id);
+        self.diff.blind.push(Unseen::Failed { retryable: true, why });
+        self.diff.stay.push(spec);
     }
 
     fn undeclared(&mut self, rule: &ObservedRule, spec: RuleSpec, declared: &Declared<'_>, foreign: &[ForeignRule]) {

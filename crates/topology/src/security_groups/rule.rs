@@ -189,6 +189,27 @@ impl Traffic {
         Ok(Self { protocol, ports })
     }
 
+    /// One number that orders as the traffic does: planning compares millions of these.
+    pub(crate) fn key(self) -> u64 {
+        let Self { protocol, ports } = self;
+        let protocol = match protocol {
+            Protocol::All => 0,
+            Protocol::Tcp => 1 << 8,
+            Protocol::Udp => 2 << 8,
+            Protocol::Icmp => 3 << 8,
+            Protocol::Icmpv6 => 4 << 8,
+            Protocol::Number(number) => (5 << 8) | u64::from(number),
+        };
+        let ports = match ports {
+            Ports::All => 0,
+            Ports::Range { from, to } => (1 << 32) | (u64::from(from) << 16) | u64::from(to),
+            Ports::Icmp { kind, code } => {
+                (2 << 32) | (u64::from(kind) << 16) | code.map_or(0, |code| u64::from(code) + 1)
+            }
+        };
+        (protocol << 34) | ports
+    }
+
     /// What EC2 takes as `IpProtocol`, `FromPort` and `ToPort`.
     pub fn to_wire(self) -> (String, Option<i32>, Option<i32>) {
         let Self { protocol, ports } = self;
@@ -247,5 +268,68 @@ impl fmt::Display for Traffic {
             Ports::Icmp { kind, code: None } => write!(f, " type {kind}"),
             Ports::Icmp { kind, code: Some(code) } => write!(f, " type {kind} code {code}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_order_as_traffic_does() {
+        let ports = [
+            Ports::All,
+            Ports::Range { from: 0, to: 0 },
+            Ports::Range { from: 0, to: 65535 },
+            Ports::Range { from: 65535, to: 65535 },
+            Ports::Icmp { kind: 0, code: None },
+            Ports::Icmp { kind: 0, code: Some(0) },
+            Ports::Icmp { kind: 0, code: Some(255) },
+            Ports::Icmp { kind: 255, code: None },
+        ];
+        let protocols = [
+            Protocol::All,
+            Protocol::Tcp,
+            Protocol::Udp,
+            Protocol::Icmp,
+            Protocol::Icmpv6,
+            Protocol::Number(0),
+            Protocol::Number(255),
+        ];
+        let all = protocols.iter().flat_map(|protocol| ports.map(|ports| Traffic { protocol: *protocol, ports }));
+        let all: Vec<Traffic> = all.collect();
+        for left in &all {
+            for right in &all {
+                assert_eq!(left.key().cmp(&right.key()), left.cmp(right), "{left:?} {right:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn wire_values_that_are_no_traffic_say_what_to_write() {
+        let refused = |protocol, from, to| Traffic::from_wire(protocol, from, to).unwrap_err().to_string();
+        assert_eq!(
+            refused("tpc", None, None),
+            "`tpc` is not a protocol: write tcp, udp, icmp, icmpv6, all, or a number from 0 to 255"
+        );
+        assert_eq!(refused("tcp", Some(443), Some(80)), "the port range 443-80 is reversed: write 80-443");
+        assert_eq!(refused("tcp", Some(443), None), "443-none are not ports: both must be given, each from 0 to 65535");
+        assert!(refused("udp", Some(0), Some(65536)).contains("each from 0 to 65535"));
+        assert!(refused("icmp", Some(-1), Some(3)).contains("every type (-1) means every code (-1)"));
+        assert!(refused("icmp", Some(256), Some(0)).contains("both go from 0 to 255"));
+        assert!(refused("256", None, None).contains("is not a protocol"));
+    }
+
+    #[test]
+    fn aliases_and_minus_one_are_canonical() {
+        let read = |protocol, from, to| Traffic::from_wire(protocol, from, to).unwrap();
+        assert_eq!(read("6", Some(22), Some(22)), Traffic::tcp(22, 22));
+        assert_eq!(read("TCP", Some(-1), Some(-1)), Traffic::tcp(0, 65535));
+        assert_eq!(read("17", None, None), Traffic::udp(0, 65535));
+        assert_eq!(read("-1", Some(0), Some(65535)), Traffic::ALL);
+        assert_eq!(read("all", None, None), Traffic::ALL);
+        assert_eq!(read("50", Some(1), Some(2)), read("50", None, None));
+        assert_eq!(read("1", Some(-1), Some(-1)), read("icmp", None, None));
+        assert_eq!(read("58", Some(128), None).to_string(), "icmpv6 type 128");
     }
 }
