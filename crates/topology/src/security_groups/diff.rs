@@ -153,7 +153,7 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn resolve<'r>(&mut self, rules: &'r [DesiredRule]) -> Declared<'r> {
-        let mut declared = Declared::default();
+        let mut declared = Declared { known: Vec::with_capacity(rules.len()), unknown: vec![] };
         let mut absent: BTreeMap<GroupName, BTreeSet<Traffic>> = BTreeMap::new();
         for DesiredRule { traffic, peer, description } in rules {
             let peer = match self.context.resolve(peer) {
