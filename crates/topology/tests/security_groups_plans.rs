@@ -531,6 +531,38 @@ fn what_does_not_fit_is_held_with_the_number() {
 }
 
 #[test]
+fn a_reference_needs_room_among_ipv4_and_ipv6_rules_alike() {
+    let mut out = group(vec![]);
+    out.egress = Some(vec![tcp(5432, 5432, "out")]);
+    let mut network = Network::build(desired([("out", out)]));
+    network.ec2.rules.clear();
+    for n in 0..60 {
+        network.let_out("out", Permission::tcp(1000 + n, 1000 + n, "2001:db8::/32"));
+    }
+    let plan = network.enforce();
+    assert_eq!(plan.steps.iter().map(|step| step.action.len()).collect::<Vec<_>>(), [1, 1, 59], "{plan}");
+    assert!(network.plan().is_empty());
+}
+
+#[test]
+fn a_range_may_carry_what_a_prefix_list_holds() {
+    let mut network = Network::build(desired([("edge", group(vec![tcp(443, 443, "pl-0aaa")]))]));
+    let (group, rule) = (network.id("edge"), network.rule("edge", 443, 443));
+    network.ec2.modify(&group, &rule, &Permission::tcp(443, 443, "0.0.0.0/0")).unwrap();
+    assert_snapshot!(network.plan(), @"
+    drift
+      exposure  main/edge (sg-00000000000000002): extra ingress tcp 443 from 0.0.0.0/0 (sgr-00000000000000004): undeclared reach from public addresses
+      drift     main/edge (sg-00000000000000002): missing ingress tcp 443 from pl-0aaa
+    steps
+      1. authorize ingress tcp 443 from pl-0aaa on main/edge (sg-00000000000000002)
+         containment
+      2. revoke ingress tcp 443 from 0.0.0.0/0 (sgr-00000000000000004) on main/edge (sg-00000000000000002)
+         containment; only if 1 succeeds
+         note: connections that are already tracked survive the revoke until they end or time out
+    ");
+}
+
+#[test]
 fn a_raised_quota_is_recognised_by_what_the_group_holds() {
     let rules: Vec<DesiredRule> = (0..70).map(|n| tcp(1000 + n, 1000 + n, "0.0.0.0/0")).collect();
     let mut network = Network::bare(desired([("wide", group(rules.clone()))]));
@@ -563,6 +595,15 @@ fn what_is_unknown_is_not_touched_and_what_is_known_is() {
          containment
          note: connections that are already tracked survive the revoke until they end or time out
     not seen
+      main/database: RequestLimitExceeded (to be tried again)
+    ");
+
+    let Some(Seen::Present(vpc)) = observed.vpcs.get_mut("main") else { panic!("no VPC") };
+    vpc.groups.remove("alb");
+    let plan = <SecurityGroups as topology::Control>::plan(&place(), &network.desired, &observed, &standing());
+    assert_snapshot!(plan, @"
+    not seen
+      main/alb: it was not looked at (to be tried again)
       main/database: RequestLimitExceeded (to be tried again)
     ");
 

@@ -231,14 +231,22 @@ impl Apply<SecurityGroups> for TwinEc2 {
                 if let Some(call) = inner.journal.last_mut() {
                     call.error = Some(refusal.code.clone());
                 }
+                // As the AWS adapter does: a lone rule that is there, or gone, already is what was asked for.
+                let so_already = match change {
+                    Change::Authorize { .. } => refusal.code == "InvalidPermission.Duplicate",
+                    Change::Revoke { .. } => refusal.code == "InvalidSecurityGroupRuleId.NotFound",
+                    Change::Redescribe { .. } => false,
+                };
+                if so_already && change.len() == 1 {
+                    return Ok(Receipt::default());
+                }
                 Err(classify(operation, change.len(), refusal))
             }
         }
     }
 }
 
-/// As the AWS adapter does: one bad rule among several makes a batch to be split; a lone one that is there already, or gone
-/// already, is to be looked at again.
+/// As the AWS adapter does: one bad rule among several makes a batch to be split.
 fn classify(operation: String, rules: usize, refusal: Refusal) -> Fault {
     let Refusal { code, message } = refusal;
     let one_of_many = [
@@ -246,15 +254,11 @@ fn classify(operation: String, rules: usize, refusal: Refusal) -> Fault {
         "InvalidSecurityGroupRuleId.NotFound",
         "InvalidGroup.NotFound",
         "InvalidPrefixListID.NotFound",
+        "InvalidParameterValue",
+        "RulesPerSecurityGroupLimitExceeded",
     ];
-    let moot = ["InvalidPermission.Duplicate", "InvalidSecurityGroupRuleId.NotFound"];
-    let class = if rules > 1 && one_of_many.contains(&code.as_str()) {
-        FaultClass::Batch
-    } else if moot.contains(&code.as_str()) {
-        FaultClass::Retryable
-    } else {
-        FaultClass::Terminal
-    };
+    let batch = rules > 1 && one_of_many.contains(&code.as_str());
+    let class = if batch { FaultClass::Batch } else { FaultClass::Terminal };
     let remedy = (code == "RulesPerSecurityGroupLimitExceeded")
         .then(|| "raise the quota of rules per security group, or declare fewer".to_owned());
     Fault { operation, class, code: Some(code), message, remedy }
