@@ -274,7 +274,7 @@ impl Probe {
     }
 
     /// A source that nobody can take for one inside the topology.
-    fn from_outside(&self) -> bool {
+    fn comes_from_outside(&self) -> bool {
         self.direction == Direction::Ingress && !self.address.to_string().starts_with("10.0.")
     }
 }
@@ -367,7 +367,7 @@ proptest! {
             }
         }
         for probe in probes(&network) {
-            if probe.from_outside() && probe.declared(&network) == Some(false) {
+            if probe.comes_from_outside() && probe.declared(&network) == Some(false) {
                 prop_assert!(!probe.admitted(&network.ec2), "{:?}\n{}", probe, network.plan());
             }
         }
