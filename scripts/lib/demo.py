@@ -101,8 +101,9 @@ def remove_declared(ec2: Any, stage: staging.Stage) -> list[str]:
 
 
 def widen(ec2: Any, stage: staging.Stage) -> list[str]:
-    group = group_id(stage, "three-tier", "main", "database")
-    rule = next(r for r in rules(ec2, group) if r.get("FromPort") == 6379)
+    """EC2 lets a rule change its ports and range in place, not its kind."""
+    group = group_id(stage, "three-tier", "main", "alb")
+    rule = next(r for r in rules(ec2, group) if r.get("FromPort") == 443)
     ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=[{
         "SecurityGroupRuleId": rule["SecurityGroupRuleId"],
         "SecurityGroupRule": {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "CidrIpv4": "0.0.0.0/0"},
@@ -144,10 +145,13 @@ def dry_run(ec2: Any, stage: staging.Stage) -> list[str]:
     raise AssertionError("a dry run was not answered as one")
 
 
+# `applied`: changed, described again, and found as declared.
+VERIFIED = ("applied", "in-sync")
+
 BREAKS = [
     Break("opens 22/tcp to 0.0.0.0/0 and ::/0 on three-tier main/alb", "user", open_ssh),
     Break("removes PostgreSQL from three-tier main/database", "role", remove_declared),
-    Break("widens the Redis rule of three-tier main/database to the world", "root", widen),
+    Break("widens HTTPS of three-tier main/alb to every TCP port", "root", widen),
     Break("opens RDP to the world in three VPCs at once", "role", several),
     Break("makes a call that EC2 refuses", "user", failed_call, restored=False),
     Break("makes a dry run", "root", dry_run, restored=False),
@@ -181,8 +185,8 @@ def report_lines(report: dict[str, Any], started: float) -> list[str]:
         out.append(f"{paint('33', 'held')}      {held['name']}: {held['why']}")
     after = f"{finished(report) - started:.2f} s after the call" if started else ""
     verdict = outcome_word(report["overall"])
-    verified = "verified" if verdict == "in-sync" else verdict
-    out.append(f"{paint('1;32' if verdict == 'in-sync' else '1;33', verified)}  {key['topology']} {key['control']} {after}")
+    fine = verdict in VERIFIED
+    out.append(f"{paint('1;32' if fine else '1;33', 'verified' if fine else verdict):<9} {key['topology']} {key['control']}, {after}")
     return out
 
 
@@ -223,7 +227,7 @@ def run(stage: staging.Stage, item: Break) -> Result:
             for line in report_lines(report, called):
                 say(line)
             result.actions += len(report["actions"])
-            if outcome_word(report["overall"]) == "in-sync":
+            if outcome_word(report["overall"]) in VERIFIED:
                 left -= done
                 result.seconds = max(result.seconds or 0, finished(report) - called)
     if left:
@@ -302,13 +306,10 @@ def main() -> int:
             staging.wait_settled(stage)
             say(f"{before} differences before, 0 after {time.time() - swept:.1f} s")
             stage.idle(60)
-            for event in staging.outcomes(stage, 0):
-                del event  # the first sweep's reports: hundreds of lines that say the same
             step("Somebody breaks things")
             results = []
             for item in BREAKS:
-                while any(True for _ in staging.outcomes(stage, 0)):
-                    pass
+                staging.forget_outcomes(stage)
                 results.append(run(stage, item))
                 stage.idle()
             step("What happened")

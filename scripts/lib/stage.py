@@ -215,6 +215,13 @@ def outcomes(stage: Stage, wait: int = 1) -> Iterator[dict[str, Any]]:
         yield json.loads(message["Body"])
 
 
+def forget_outcomes(stage: Stage) -> None:
+    """Empties the queue of outcome events, so that what arrives next belongs to what is done next."""
+    stage.idle()
+    while any(True for _ in outcomes(stage, 0)):
+        pass
+
+
 def sweep(stage: Stage) -> None:
     """Invokes the sweep as its schedule does."""
     answer = stage.client("lambda").invoke(

@@ -53,9 +53,9 @@ async fn a_removed_rule_comes_back_with_its_description_and_the_role_is_named() 
 #[tokio::test]
 async fn a_rule_widened_in_place_by_root_is_narrowed_again() {
     let stage = Stage::restored().await;
-    let group = stage.group("three-tier", "main", "database").await;
+    let group = stage.group("three-tier", "main", "alb").await;
     let declared = stage.words(&group).await;
-    let rule = stage.rules(&group).await.into_iter().find(|rule| rule.from_port() == Some(6379)).expect("Redis");
+    let rule = stage.rules(&group).await.into_iter().find(|rule| rule.from_port() == Some(443)).expect("HTTPS");
     let wide =
         SecurityGroupRuleRequest::builder().ip_protocol("tcp").from_port(0).to_port(65535).cidr_ipv4("0.0.0.0/0").build();
     let update = SecurityGroupRuleUpdate::builder()
