@@ -45,7 +45,7 @@ class Break:
 
     title: str
     caller: str
-    act: Callable[[Any, staging.Stage], list[str]]  # does it; answers the group ids touched
+    act: Callable[[Any, staging.Stage], dict[str, float]]  # does it; answers when each group was touched, by id
     restored: bool = True
 
 
@@ -87,20 +87,20 @@ def rules(ec2: Any, group: str, egress: bool = False) -> list[dict[str, Any]]:
     return [rule for rule in found if rule["IsEgress"] == egress]
 
 
-def open_ssh(ec2: Any, stage: staging.Stage) -> list[str]:
+def open_ssh(ec2: Any, stage: staging.Stage) -> dict[str, float]:
     group = group_id(stage, "three-tier", "main", "alb")
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(22, v4="0.0.0.0/0", v6="::/0")])
-    return [group]
+    return {group: time.time()}
 
 
-def remove_declared(ec2: Any, stage: staging.Stage) -> list[str]:
+def remove_declared(ec2: Any, stage: staging.Stage) -> dict[str, float]:
     group = group_id(stage, "three-tier", "main", "database")
     gone = next(r for r in rules(ec2, group) if r.get("FromPort") == 5432)
     ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[gone["SecurityGroupRuleId"]])
-    return [group]
+    return {group: time.time()}
 
 
-def widen(ec2: Any, stage: staging.Stage) -> list[str]:
+def widen(ec2: Any, stage: staging.Stage) -> dict[str, float]:
     """EC2 lets a rule change its ports and range in place, not its kind."""
     group = group_id(stage, "three-tier", "main", "alb")
     rule = next(r for r in rules(ec2, group) if r.get("FromPort") == 443)
@@ -108,40 +108,40 @@ def widen(ec2: Any, stage: staging.Stage) -> list[str]:
         "SecurityGroupRuleId": rule["SecurityGroupRuleId"],
         "SecurityGroupRule": {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "CidrIpv4": "0.0.0.0/0"},
     }])
-    return [group]
+    return {group: time.time()}
 
 
-def several(ec2: Any, stage: staging.Stage) -> list[str]:
+def several(ec2: Any, stage: staging.Stage) -> dict[str, float]:
     """One or two changes in each of three VPCs, as fast as they can be made."""
-    touched = []
+    touched = {}
     for topology, vpc in (("hipaa", "main"), ("autoscaled-web", "main"), ("privatelink", "producer")):
         names = [g.name for g in next(t for t in stage.topologies if t.id == topology).groups if g.vpc == vpc and not g.optional]
         for name in names[:2]:
             group = group_id(stage, topology, vpc, name)
             ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(3389, v4="0.0.0.0/0")])
-            touched.append(group)
+            touched[group] = time.time()
     return touched
 
 
-def failed_call(ec2: Any, stage: staging.Stage) -> list[str]:
+def failed_call(ec2: Any, stage: staging.Stage) -> dict[str, float]:
     """AWS refuses it, so nothing changed; the trail has an event all the same."""
     group = group_id(stage, "three-tier", "main", "alb")
     try:
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(443, v4="0.0.0.0/0")])
     except ClientError as error:
         assert error.response["Error"]["Code"] == "InvalidPermission.Duplicate", error
-        return [group]
+        return {group: time.time()}
     raise AssertionError("EC2 accepted a duplicate rule")
 
 
-def dry_run(ec2: Any, stage: staging.Stage) -> list[str]:
+def dry_run(ec2: Any, stage: staging.Stage) -> dict[str, float]:
     """Only asks whether it may."""
     group = group_id(stage, "three-tier", "main", "alb")
     try:
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(22, v4="0.0.0.0/0")], DryRun=True)
     except ClientError as error:
         assert error.response["Error"]["Code"] == "DryRunOperation", error
-        return [group]
+        return {group: time.time()}
     raise AssertionError("a dry run was not answered as one")
 
 
@@ -169,7 +169,7 @@ def outcome_word(outcome: Any) -> str:
     return outcome if isinstance(outcome, str) else next(iter(outcome))
 
 
-def report_lines(report: dict[str, Any], started: float) -> list[str]:
+def report_lines(report: dict[str, Any], started: float) -> dict[str, float]:
     """One report as event → cause → plan → actions → verified."""
     key = report["key"]
     out = []
@@ -183,7 +183,7 @@ def report_lines(report: dict[str, Any], started: float) -> list[str]:
         out.append(f"{paint('32', 'action')}    {action['summary']}  → {outcome_word(action['outcome'])}")
     for held in report["held"]:
         out.append(f"{paint('33', 'held')}      {held['name']}: {held['why']}")
-    after = f"{finished(report) - started:.2f} s after the call" if started else ""
+    after = f"{finished(report) - started:.2f} s after the call"
     verdict = outcome_word(report["overall"])
     fine = verdict in VERIFIED
     out.append(f"{paint('1;32' if fine else '1;33', 'verified' if fine else verdict):<9} {key['topology']} {key['control']}, {after}")
@@ -208,8 +208,7 @@ def run(stage: staging.Stage, item: Break) -> Result:
     print(f"\n{paint('1;31', '✗')} {paint('1', caller.label)} {item.title}", flush=True)
     result = Result(item.title, caller.label, "restored" if item.restored else "nothing happened")
     mark = stage.mark()
-    groups = set(item.act(stage.client("ec2", item.caller), stage))
-    called = time.time()
+    touched = item.act(stage.client("ec2", item.caller), stage)
     if not item.restored:
         stage.idle()
         writes = [c for c in stage.calls(mark) if f":assumed-role/{staging.CONTROL_PLANE}" in c["caller"]
@@ -218,18 +217,18 @@ def run(stage: staging.Stage, item: Break) -> Result:
             result.verdict = f"FAILED: Plumbline called {', '.join(c['action'] for c in writes)}"
         say(f"{paint('2', 'nothing to do, nothing done')}")
         return result
-    left, deadline = set(groups), time.time() + 30
+    left, deadline = set(touched), time.time() + 30
     while left and time.time() < deadline:
         for event in staging.outcomes(stage):
             report = event["detail"]
-            if "actions" not in report or not (done := touches(report, groups)):
+            if "actions" not in report or not (done := touches(report, set(touched))):
                 continue
-            for line in report_lines(report, called):
+            for line in report_lines(report, min(touched[group] for group in done)):
                 say(line)
-            result.actions += len(report["actions"])
+            result.actions += sum(1 for a in report["actions"] if outcome_word(a["outcome"]) == "applied")
             if outcome_word(report["overall"]) in VERIFIED:
                 left -= done
-                result.seconds = max(result.seconds or 0, finished(report) - called)
+                result.seconds = max([result.seconds or 0] + [finished(report) - touched[group] for group in done])
     if left:
         result.verdict = f"FAILED: no verified fix for {', '.join(sorted(left))}"
     return result
