@@ -281,8 +281,8 @@ class Deployer:
     def _bucket(self) -> None:
         try:
             # S3 API Reference, CreateBucket: every Region but us-east-1 is named.
-            where = {} if self.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
-            self.s3.create_bucket(Bucket=self.bucket, **where)
+            named = {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
+            self.s3.create_bucket(Bucket=self.bucket, **({} if self.region == "us-east-1" else named))
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                 raise

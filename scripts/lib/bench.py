@@ -35,8 +35,14 @@ Row = tuple[str, str, str]
 
 def machine() -> str:
     """Processor, cores, memory, kernel, compiler."""
-    cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                if line.startswith("model name")), platform.machine())
+    cpu = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / 1024**2
     rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     return f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}, {rustc}"
@@ -71,7 +77,8 @@ def function_environment(stage: staging.Stage, name: str) -> dict[str, str]:
     """The variables that the deployed function has, for running its release binary outside."""
     found = stage.client("lambda").get_function_configuration(FunctionName=f"{staging.CONTROL_PLANE}-{name}")
     return found["Environment"]["Variables"] | {
-        "AWS_ENDPOINT_URL": stage.endpoint, "PLUMBLINE_TOPOLOGIES": str(ROOT / "topologies"),
+        "AWS_ENDPOINT_URL": stage.endpoint,
+        "PLUMBLINE_TOPOLOGIES": str(ROOT / "topologies"),
     }
 
 
@@ -79,19 +86,41 @@ def in_line_event(stage: staging.Stage) -> dict[str, Any]:
     """An SQS batch of one event that finds everything in line."""
     group = demo.group_id(stage, "three-tier", "main", "alb")
     account = stage.client("sts").get_caller_identity()["Account"]
-    event = json.loads((ROOT / "events" / "authorize-ingress-iam-user.json").read_text()) if (
-        ROOT / "events" / "authorize-ingress-iam-user.json").exists() else {
-        "version": "0", "id": "1", "detail-type": "AWS API Call via CloudTrail", "source": "aws.ec2", "resources": [],
-        "detail": {"eventName": "AuthorizeSecurityGroupIngress", "eventID": "1", "userIdentity": {}}}
+    event = (
+        json.loads((ROOT / "events" / "authorize-ingress-iam-user.json").read_text())
+        if (ROOT / "events" / "authorize-ingress-iam-user.json").exists()
+        else {
+            "version": "0",
+            "id": "1",
+            "detail-type": "AWS API Call via CloudTrail",
+            "source": "aws.ec2",
+            "resources": [],
+            "detail": {"eventName": "AuthorizeSecurityGroupIngress", "eventID": "1", "userIdentity": {}},
+        }
+    )
     now = datetime.now().astimezone().isoformat()
     event |= {"account": account, "region": staging.REGION, "time": now}
-    event["detail"] |= {"awsRegion": staging.REGION, "recipientAccountId": account, "eventTime": now,
-                        "requestParameters": {"groupId": group}, "responseElements": None}
-    return {"Records": [{
-        "messageId": "00000000-0000-4000-8000-000000000001", "receiptHandle": "x", "body": json.dumps(event),
-        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"}, "messageAttributes": {}, "eventSource": "aws:sqs",
-        "eventSourceARN": f"arn:aws:sqs:{staging.REGION}:{account}:bench", "awsRegion": staging.REGION,
-    }]}
+    event["detail"] |= {
+        "awsRegion": staging.REGION,
+        "recipientAccountId": account,
+        "eventTime": now,
+        "requestParameters": {"groupId": group},
+        "responseElements": None,
+    }
+    return {
+        "Records": [
+            {
+                "messageId": "00000000-0000-4000-8000-000000000001",
+                "receiptHandle": "x",
+                "body": json.dumps(event),
+                "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{staging.REGION}:{account}:bench",
+                "awsRegion": staging.REGION,
+            }
+        ]
+    }
 
 
 def measure_functions(stage: staging.Stage, count: int) -> list[Row]:
@@ -105,11 +134,15 @@ def measure_functions(stage: staging.Stage, count: int) -> list[Row]:
         binary, environment = TARGET / name, function_environment(stage, name)
         rows.append((f"{name}: zip", f"{zip_megabytes(binary):.2f} MB", "≤ 4 MB"))
         median = statistics.median(starts(binary, environment, count))
-        rows.append((f"{name}: start to first poll, median", f"{median:.1f} ms ({median / base:.2f} × floor)", "≤ 1.5 × floor"))
+        rows.append(
+            (f"{name}: start to first poll, median", f"{median:.1f} ms ({median / base:.2f} × floor)", "≤ 1.5 × floor")
+        )
         runtime = Runtime(binary, environment)
         try:
             runtime.ready()
-            event = in_line_event(stage) if name != "sweep" else {"detail-type": "Scheduled Event", "source": "aws.events"}
+            event = (
+                in_line_event(stage) if name != "sweep" else {"detail-type": "Scheduled Event", "source": "aws.events"}
+            )
             for _ in range(20):
                 runtime.invoke(event)
             rows.append((f"{name}: peak memory after 20 events", f"{runtime.peak_megabytes():.1f} MB", "≤ 16 MB"))
@@ -129,7 +162,10 @@ def measure_repairs(stage: staging.Stage, count: int) -> list[Row]:
         while done is None:
             for event in staging.outcomes(stage):
                 report = event["detail"]
-                if group in {a["resource"]["id"] for a in report.get("actions", [])} and report["overall"] in demo.VERIFIED:
+                if (
+                    group in {a["resource"]["id"] for a in report.get("actions", [])}
+                    and report["overall"] in demo.VERIFIED
+                ):
                     done = demo.finished(report)
         staging.forget_outcomes(stage)
         if index:  # the first one is cold
@@ -145,7 +181,11 @@ def measure_repairs(stage: staging.Stage, count: int) -> list[Row]:
     return [
         ("API call → verified fix, p50", f"{statistics.median(times) * 1e3:.0f} ms", "< 500 ms"),
         ("API call → verified fix, p95", f"{quantile(times, 0.95) * 1e3:.0f} ms", ""),
-        ("calls to the network's APIs, one opened port (with the look at our own repair)", str(sum(network.values())), "≤ 4 + 1"),
+        (
+            "calls to the network's APIs, one opened port (with the look at our own repair)",
+            str(sum(network.values())),
+            "≤ 4 + 1",
+        ),
         ("all calls of that repair", listed, ""),
     ]
 
@@ -176,7 +216,12 @@ def write(rows: list[Row]) -> None:
     """Replaces the measured part of docs/performance.md."""
     page = ROOT / "docs" / "performance.md"
     text = page.read_text()
-    lines = [f"Measured {datetime.now():%Y-%m-%d} on: {machine()}.", "", "| what | measured | to hold |", "|---|---|---|"]
+    lines = [
+        f"Measured {datetime.now():%Y-%m-%d} on: {machine()}.",
+        "",
+        "| what | measured | to hold |",
+        "|---|---|---|",
+    ]
     lines += [f"| {what} | {value} | {hold} |" for what, value, hold in rows]
     head, tail = text.split(START)[0], text.split(END)[1]
     page.write_text(f"{head}{START}\n" + "\n".join(lines) + f"\n{END}{tail}")

@@ -1,7 +1,7 @@
 """What the topology documents declare, read without Plumbline, and compared with what EC2 says.
 
-The demo's last word must not be Plumbline's own, so this reader shares no code with it: PyYAML, the few forms of rule that
-the reference topologies use, and `DescribeSecurityGroups`.
+The demo's last word must not be Plumbline's own, so this reader shares no code with it: PyYAML, the few forms of rule
+that the reference topologies use, and `DescribeSecurityGroups`.
 """
 
 from __future__ import annotations
@@ -176,4 +176,5 @@ def show(key: Rule) -> str:
     """A rule in words."""
     direction, protocol, low, high, peer = key
     span = "" if low is None else f" {low}" if low == high else f" {low}-{high}"
-    return f"{direction} {'all' if protocol == '-1' else protocol}{span} {'from' if direction == 'ingress' else 'to'} {peer}"
+    side = "from" if direction == "ingress" else "to"
+    return f"{direction} {'all' if protocol == '-1' else protocol}{span} {side} {peer}"

@@ -1,7 +1,7 @@
 """The demo: five networks on a local AWS, Plumbline deployed beside them, and somebody who keeps breaking things.
 
-Every line that is printed comes from an outcome event that Plumbline put on the bus; the last word is EC2's own, compared
-with the documents by a reader that shares no code with Plumbline.
+Every line that is printed comes from an outcome event that Plumbline put on the bus; the last word is EC2's own,
+compared with the documents by a reader that shares no code with Plumbline.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 import declared
 import stage as staging
-from botocore.exceptions import ClientError
 
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
@@ -65,9 +66,12 @@ def group_id(stage: staging.Stage, topology: str, vpc: str, name: str) -> str:
     """The id of a declared group."""
     ec2 = stage.client("ec2")
     declaration = next(t for t in stage.topologies if t.id == topology)
-    found = ec2.describe_security_groups(Filters=[
-        {"Name": "vpc-id", "Values": [declared.vpc_ids(ec2, declaration)[vpc]]}, {"Name": "group-name", "Values": [name]},
-    ])["SecurityGroups"]
+    found = ec2.describe_security_groups(
+        Filters=[
+            {"Name": "vpc-id", "Values": [declared.vpc_ids(ec2, declaration)[vpc]]},
+            {"Name": "group-name", "Values": [name]},
+        ]
+    )["SecurityGroups"]
     return found[0]["GroupId"]
 
 
@@ -104,10 +108,15 @@ def widen(ec2: Any, stage: staging.Stage) -> dict[str, float]:
     """EC2 lets a rule change its ports and range in place, not its kind."""
     group = group_id(stage, "three-tier", "main", "alb")
     rule = next(r for r in rules(ec2, group) if r.get("FromPort") == 443)
-    ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=[{
-        "SecurityGroupRuleId": rule["SecurityGroupRuleId"],
-        "SecurityGroupRule": {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "CidrIpv4": "0.0.0.0/0"},
-    }])
+    ec2.modify_security_group_rules(
+        GroupId=group,
+        SecurityGroupRules=[
+            {
+                "SecurityGroupRuleId": rule["SecurityGroupRuleId"],
+                "SecurityGroupRule": {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "CidrIpv4": "0.0.0.0/0"},
+            }
+        ],
+    )
     return {group: time.time()}
 
 
@@ -115,7 +124,11 @@ def several(ec2: Any, stage: staging.Stage) -> dict[str, float]:
     """One or two changes in each of three VPCs, as fast as they can be made."""
     touched = {}
     for topology, vpc in (("hipaa", "main"), ("autoscaled-web", "main"), ("privatelink", "producer")):
-        names = [g.name for g in next(t for t in stage.topologies if t.id == topology).groups if g.vpc == vpc and not g.optional]
+        names = [
+            g.name
+            for g in next(t for t in stage.topologies if t.id == topology).groups
+            if g.vpc == vpc and not g.optional
+        ]
         for name in names[:2]:
             group = group_id(stage, topology, vpc, name)
             ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(3389, v4="0.0.0.0/0")])
@@ -186,7 +199,8 @@ def report_lines(report: dict[str, Any], started: float) -> dict[str, float]:
     after = f"{finished(report) - started:.2f} s after the call"
     verdict = outcome_word(report["overall"])
     fine = verdict in VERIFIED
-    out.append(f"{paint('1;32' if fine else '1;33', 'verified' if fine else verdict):<9} {key['topology']} {key['control']}, {after}")
+    word = paint("1;32" if fine else "1;33", f"{'verified' if fine else verdict:<9}")
+    out.append(f"{word} {key['topology']} {key['control']}, {after}")
     return out
 
 
@@ -211,8 +225,11 @@ def run(stage: staging.Stage, item: Break) -> Result:
     touched = item.act(stage.client("ec2", item.caller), stage)
     if not item.restored:
         stage.idle()
-        writes = [c for c in stage.calls(mark) if f":assumed-role/{staging.CONTROL_PLANE}" in c["caller"]
-                  and not c["read_only"]]
+        writes = [
+            c
+            for c in stage.calls(mark)
+            if f":assumed-role/{staging.CONTROL_PLANE}" in c["caller"] and not c["read_only"]
+        ]
         if writes:
             result.verdict = f"FAILED: Plumbline called {', '.join(c['action'] for c in writes)}"
         say(f"{paint('2', 'nothing to do, nothing done')}")
@@ -238,7 +255,7 @@ def table(rows: list[tuple[str, ...]]) -> None:
     """A plain table."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for index, row in enumerate(rows):
-        print("   " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        print("   " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())
         if index == 0:
             print("   " + "  ".join("─" * width for width in widths))
 
@@ -271,7 +288,8 @@ The local cloud goes on until Ctrl-C. In another terminal:
    aws ec2 authorize-security-group-ingress --group-id sg-… --protocol tcp --port 22 --cidr 0.0.0.0/0
 
    export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test                             # the account's root user
-   aws lambda invoke --function-name {staging.CONTROL_PLANE}-security-groups-plan --cli-binary-format raw-in-base64-out \\
+   aws lambda invoke --function-name {staging.CONTROL_PLANE}-security-groups-plan \\
+       --cli-binary-format raw-in-base64-out \\
        --payload '{{"topology":"three-tier","mode":"plan","reason":"having a look"}}' /dev/stdout
    aws logs tail /aws/lambda/{staging.CONTROL_PLANE}-security-groups
 """)
@@ -312,12 +330,17 @@ def main() -> int:
                 results.append(run(stage, item))
                 stage.idle()
             step("What happened")
-            table([("what", "who", "result", "call → verified", "actions")] + [
-                (r.title, r.who, r.verdict, f"{r.seconds:.2f} s" if r.seconds is not None else "-", str(r.actions)) for r in results
-            ])
+            table(
+                [("what", "who", "result", "call → verified", "actions")]
+                + [
+                    (r.title, r.who, r.verdict, f"{r.seconds:.2f} s" if r.seconds is not None else "-", str(r.actions))
+                    for r in results
+                ]
+            )
             step("EC2's own word, compared with the documents")
             fine = independent_check(stage) and not any(r.verdict.startswith("FAILED") for r in results)
-            say(f"{'everything is as declared' if fine else paint('31', 'NOT as declared')}; {time.monotonic() - began:.0f} s in all")
+            verdict = "everything is as declared" if fine else paint("31", "NOT as declared")
+            say(f"{verdict}; {time.monotonic() - began:.0f} s in all")
             if arguments.json:
                 arguments.json.write_text(json.dumps({"ok": fine, "results": [vars(r) for r in results]}, indent=1))
             if arguments.keep:

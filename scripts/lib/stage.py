@@ -1,8 +1,8 @@
-"""Sets the stage for the demo and the end-to-end tests: a local cloud with the five reference networks, Plumbline deployed
-by CloudFormation, and callers who are not Plumbline.
+"""Sets the stage for the demo and the end-to-end tests: a local cloud with the five reference networks, Plumbline
+deployed by CloudFormation, and callers who are not Plumbline.
 
-`python scripts/lib/stage.py --out FILE` sets one up, takes a snapshot named `deployed`, writes how to reach it to FILE and
-serves until it is ended. Refuses anything but loopback.
+`python scripts/lib/stage.py --out FILE` sets one up, takes a snapshot named `deployed`, writes how to reach it to FILE
+and serves until it is ended. Refuses anything but loopback.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import declared  # noqa: E402
 from localcloud import deploy  # noqa: E402
+
+import declared  # noqa: E402
 
 # One Region for everything: the one that a reference topology asks for by name (autoscaled-web).
 REGION = "eu-north-1"
@@ -128,7 +129,11 @@ def start(log: Path) -> Stage:
     with log.open("w") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", "localcloud", "--port", "0"],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
         )
     line = process.stdout.readline() if process.stdout else ""
     if not line:
@@ -169,7 +174,9 @@ def control_plane(stage: Stage, parameters: dict[str, str], topologies: Path = R
     """Deploys template.yaml as `sam deploy` would: through CloudFormation, from a bucket."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
     sources = deploy.Sources(ROOT, target, topologies)
-    stage.outputs = deploy.Deployer(stage.endpoint, REGION).deploy(ROOT / "template.yaml", CONTROL_PLANE, parameters, sources)
+    stage.outputs = deploy.Deployer(stage.endpoint, REGION).deploy(
+        ROOT / "template.yaml", CONTROL_PLANE, parameters, sources
+    )
 
 
 def callers(stage: Stage) -> None:
@@ -198,10 +205,15 @@ def watch(stage: Stage) -> None:
     events.put_targets(Rule="outcomes", Targets=[{"Id": "outcomes", "Arn": arn}])
     policy = {
         "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
-            "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-        }],
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+                "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+            }
+        ],
     }
     sqs.set_queue_attributes(QueueUrl=stage.watch_queue, Attributes={"Policy": json.dumps(policy)})
 
@@ -225,7 +237,8 @@ def forget_outcomes(stage: Stage) -> None:
 def sweep(stage: Stage) -> None:
     """Invokes the sweep as its schedule does."""
     answer = stage.client("lambda").invoke(
-        FunctionName=f"{CONTROL_PLANE}-sweep", Payload=json.dumps({"detail-type": "Scheduled Event", "source": "aws.events"})
+        FunctionName=f"{CONTROL_PLANE}-sweep",
+        Payload=json.dumps({"detail-type": "Scheduled Event", "source": "aws.events"}),
     )
     if answer.get("FunctionError"):
         raise RuntimeError(f"the sweep failed: {answer['Payload'].read().decode()}")
@@ -283,17 +296,22 @@ def main() -> int:
             stage.idle(60)
             stage.admin("POST", "snapshot", {"name": "deployed"})
             ec2 = stage.client("ec2")
-            arguments.out.write_text(json.dumps({
-                "endpoint": stage.endpoint,
-                "region": REGION,
-                "outputs": stage.outputs,
-                "watch_queue": stage.watch_queue,
-                "callers": {
-                    name: {"access_key": c.access_key, "secret_key": c.secret_key, "token": c.token}
-                    for name, c in stage.callers.items()
-                },
-                "vpcs": {t.id: declared.vpc_ids(ec2, t) for t in stage.topologies},
-            }, indent=1))
+            arguments.out.write_text(
+                json.dumps(
+                    {
+                        "endpoint": stage.endpoint,
+                        "region": REGION,
+                        "outputs": stage.outputs,
+                        "watch_queue": stage.watch_queue,
+                        "callers": {
+                            name: {"access_key": c.access_key, "secret_key": c.secret_key, "token": c.token}
+                            for name, c in stage.callers.items()
+                        },
+                        "vpcs": {t.id: declared.vpc_ids(ec2, t) for t in stage.topologies},
+                    },
+                    indent=1,
+                )
+            )
             stage.process.wait()
         except (KeyboardInterrupt, ClientError, deploy.DeployError, RuntimeError, TimeoutError) as error:
             if not isinstance(error, KeyboardInterrupt):
