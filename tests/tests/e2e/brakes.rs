@@ -8,7 +8,8 @@ async fn a_named_pause_holds_even_an_exposure_until_it_is_resumed() {
     let stage = Stage::restored().await;
     let group = stage.group("three-tier", "main", "alb").await;
     let declared = stage.words(&group).await;
-    let pause = json!({"pause": {"topology": "three-tier", "control": "security-groups", "for": "2h", "reason": "INC-7"}});
+    let pause =
+        json!({"pause": {"topology": "three-tier", "control": "security-groups", "for": "2h", "reason": "INC-7"}});
     assert_eq!(stage.by_hand("security-groups", pause).await["ok"], json!(true));
     let open = stage.ec2(Caller::User).authorize_security_group_ingress().group_id(&group);
     open.ip_permissions(tcp(22, "0.0.0.0/0")).send().await.expect("opened");

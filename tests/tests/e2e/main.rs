@@ -1,6 +1,13 @@
 //! The real binaries, deployed from template.yaml on a local cloud, against what people do to networks.
 //! `scripts/test` starts one local cloud a nextest slot; each test restores the state right after the deploy.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy takes for code"
+)]
+
 mod brakes;
 mod by_hand;
 mod hostile;

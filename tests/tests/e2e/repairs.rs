@@ -56,8 +56,12 @@ async fn a_rule_widened_in_place_by_root_is_narrowed_again() {
     let group = stage.group("three-tier", "main", "alb").await;
     let declared = stage.words(&group).await;
     let rule = stage.rules(&group).await.into_iter().find(|rule| rule.from_port() == Some(443)).expect("HTTPS");
-    let wide =
-        SecurityGroupRuleRequest::builder().ip_protocol("tcp").from_port(0).to_port(65535).cidr_ipv4("0.0.0.0/0").build();
+    let wide = SecurityGroupRuleRequest::builder()
+        .ip_protocol("tcp")
+        .from_port(0)
+        .to_port(65535)
+        .cidr_ipv4("0.0.0.0/0")
+        .build();
     let update = SecurityGroupRuleUpdate::builder()
         .security_group_rule_id(rule.security_group_rule_id().unwrap())
         .security_group_rule(wide)
@@ -106,7 +110,8 @@ async fn a_refused_call_and_a_dry_run_are_no_changes() {
     let user = stage.ec2(Caller::User);
     let duplicate = user.authorize_security_group_ingress().group_id(&group).ip_permissions(tcp(443, "0.0.0.0/0"));
     duplicate.send().await.expect_err("EC2 refuses a duplicate");
-    let dry = user.authorize_security_group_ingress().group_id(&group).ip_permissions(tcp(22, "0.0.0.0/0")).dry_run(true);
+    let dry =
+        user.authorize_security_group_ingress().group_id(&group).ip_permissions(tcp(22, "0.0.0.0/0")).dry_run(true);
     dry.send().await.expect_err("a dry run is answered as an error");
 
     stage.idle();
@@ -142,7 +147,8 @@ async fn duplicated_events_make_one_repair() {
     stage.idle();
 
     let calls = stage.calls(mark);
-    let revokes = calls.iter().filter(|call| call.is_plumbline() && call.action.starts_with("RevokeSecurityGroup")).count();
+    let revokes =
+        calls.iter().filter(|call| call.is_plumbline() && call.action.starts_with("RevokeSecurityGroup")).count();
     assert_eq!(revokes, 1, "{calls:#?}");
 }
 

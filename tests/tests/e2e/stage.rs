@@ -329,7 +329,9 @@ impl Stage {
 
 /// Whether an outcome event reports a verified fix of the group.
 pub(crate) fn fixed(event: &Value, group: &str) -> bool {
-    event["detail-type"] == json!("Reconciled") && event["detail"]["overall"] == json!("applied") && acted_on(event, group)
+    event["detail-type"] == json!("Reconciled")
+        && event["detail"]["overall"] == json!("applied")
+        && acted_on(event, group)
 }
 
 /// Whether an outcome event reports an action on the group.
