@@ -293,7 +293,9 @@ def main() -> int:
             watch(stage)
             sweep(stage)
             wait_settled(stage)
-            stage.idle(60)
+            while stage.admin("POST", "due", {})["messages"]:
+                stage.idle(60)
+            forget_outcomes(stage)
             stage.admin("POST", "snapshot", {"name": "deployed"})
             ec2 = stage.client("ec2")
             arguments.out.write_text(
