@@ -401,6 +401,28 @@ fn the_sweep_is_watched() {
     assert_eq!(template.properties("SweepSilentAlarm")["TreatMissingData"], "breaching", "silence is the alarm");
 }
 
+/// CloudFormation answers "'null' values are not allowed in templates", event patterns included; cfn-lint does not know it
+/// (<https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1378>).
+#[test]
+fn nothing_is_null() {
+    fn nulls(value: &Value, at: &str) -> Vec<String> {
+        match value {
+            Value::Null => vec![at.to_owned()],
+            Value::Array(items) => {
+                items.iter().enumerate().flat_map(|(n, item)| nulls(item, &format!("{at}/{n}"))).collect()
+            }
+            Value::Object(fields) => {
+                fields.iter().flat_map(|(name, item)| nulls(item, &format!("{at}/{name}"))).collect()
+            }
+            _ => vec![],
+        }
+    }
+    let template = template();
+    for section in ["Parameters", "Rules", "Conditions", "Globals", "Resources", "Outputs", "Metadata"] {
+        assert_eq!(nulls(template.section(section), section), Vec::<String>::new());
+    }
+}
+
 #[test]
 fn parameters_and_outputs_are_described() {
     let template = template();

@@ -108,8 +108,8 @@ impl Outbox for AwsOutbox {
         let bus = destination(self.to.bus.as_deref(), "PLUMBLINE_BUS")?;
         let entries = topologies.iter().map(|(place, topology)| {
             let Place { account, region } = place;
-            let detail =
-                json!({ "account": account, "region": region, "topology": topology, "control": null, "why": why });
+            // Without `control`: every control.
+            let detail = json!({ "account": account, "region": region, "topology": topology, "why": why });
             bus::Entry { detail_type: "Reconcile Requested".into(), detail: detail.to_string() }
         });
         bus::put(&self.eventbridge, bus, entries.collect()).await

@@ -154,7 +154,7 @@ impl World {
             .map(|topology| {
                 json!({
                     "source": "plumbline", "detail-type": "Reconcile Requested", "account": ACCOUNT, "region": REGION,
-                    "detail": { "account": ACCOUNT, "region": REGION, "topology": topology.id, "control": null, "why": "schedule" },
+                    "detail": { "account": ACCOUNT, "region": REGION, "topology": topology.id, "why": "schedule" },
                 })
                 .to_string()
             })
