@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from .. import hooks
-from . import drift, events
+from . import drift, events, refusals
 from .registry import TYPES, ResourceType
 
 
@@ -58,3 +58,4 @@ def install(app: ModuleType) -> None:
     hooks.replace(stacks, "_runs_on_worker_thread", lambda name: name in TYPES or original(name))
     drift.install()
     events.install()
+    refusals.install()

@@ -341,3 +341,16 @@ def test_the_tags_cannot_be_forged_in_a_group_that_cloudformation_made(ec2, clou
     deploy(cloudformation, "own", group_of())
     tags = [{"Key": "aws:cloudformation:stack-name", "Value": "forged"}]
     assert refused(ec2.create_tags, Resources=[only_group(ec2)["GroupId"]], Tags=tags) == "InvalidParameterValue"
+
+
+def test_a_null_anywhere_is_refused(client):
+    """CloudFormation: "'null' values are not allowed in templates", event patterns included."""
+    template = copy.deepcopy(NETWORK)
+    template["Resources"]["Rule"] = {
+        "Type": "AWS::Events::Rule",
+        "Properties": {"EventPattern": {"source": ["a"], "detail": {"control": [None, "b"]}}},
+    }
+    cloudformation = client("cloudformation")
+    assert (
+        refused(cloudformation.create_stack, StackName="nulls", TemplateBody=json.dumps(template)) == "ValidationError"
+    )
