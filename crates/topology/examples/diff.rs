@@ -49,6 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 direction: Direction::Ingress,
                 traffic: traffic(port),
                 peer: ObservedPeer::Ipv4(range),
+                peer_vpc: None,
                 description: None,
                 tags: BTreeMap::new(),
             })

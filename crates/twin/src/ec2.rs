@@ -298,7 +298,13 @@ impl Ec2 {
         let rules = self.rules.iter().filter(|(_, rule)| rule.group == *group);
         let observed = |(id, rule): (&ResourceId, &Rule)| {
             let Rule { group: _, direction, traffic, peer, description, tags } = rule.clone();
-            ObservedRule { id: id.clone(), direction, traffic, peer, description, tags }
+            let home = self.groups.get(group).map(|group| &group.vpc);
+            let peer_vpc = match &peer {
+                ObservedPeer::Group { account: _, id } => self.groups.get(id).map(|peer| &peer.vpc),
+                _ => None,
+            };
+            let peer_vpc = peer_vpc.filter(|vpc| Some(*vpc) != home).cloned();
+            ObservedRule { id: id.clone(), direction, traffic, peer, peer_vpc, description, tags }
         };
         Ok(rules.map(observed).collect())
     }

@@ -39,6 +39,7 @@ pub(crate) fn observed(rule: &SecurityGroupRule) -> Result<ObservedRule, Unreada
         direction: if egress { Direction::Egress } else { Direction::Ingress },
         traffic: traffic(id, rule.ip_protocol(), rule.from_port(), rule.to_port())?,
         peer: peer(id, rule)?,
+        peer_vpc: None,
         description: rule.description().filter(|text| !text.is_empty()).map(Into::into),
         tags: tags(rule.tags()),
     })

@@ -19,7 +19,7 @@ pub(super) struct Mark {
 
 /// The mark of a well-known controller on a rule, if it has one. Anybody can write these: they make us ask, never allow.
 pub(super) fn mark(rule: &ObservedRule) -> Option<Mark> {
-    let ObservedRule { id: _, direction: _, traffic: _, peer: _, description, tags } = rule;
+    let ObservedRule { id: _, direction: _, traffic: _, peer: _, peer_vpc: _, description, tags } = rule;
     if let Some(description) = description {
         if description.starts_with(DESCRIPTION_MARKS[0]) {
             let item = format!("{{ description: {description:?} }}");

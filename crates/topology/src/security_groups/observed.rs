@@ -51,6 +51,8 @@ pub struct ObservedRule {
     pub traffic: Traffic,
     /// From or to whom.
     pub peer: ObservedPeer,
+    /// The VPC of a referenced group, where AWS says it: it does when that is another one, reached by peering. Not identity.
+    pub peer_vpc: Option<VpcId>,
     /// Its description, if any.
     pub description: Option<String>,
     /// Its tags.

@@ -35,6 +35,7 @@ fn referencing(id: &str) -> Rules {
         direction: Direction::Ingress,
         traffic: Traffic::tcp(5432, 5432),
         peer: ObservedPeer::Group { account: Some("111122223333".into()), id: id.into() },
+        peer_vpc: None,
         description: None,
         tags: BTreeMap::new(),
     }])
