@@ -119,12 +119,7 @@ impl Dependent {
 pub fn of_journal(journal: &[Value], names: &BTreeMap<String, String>) -> BTreeMap<String, Calls> {
     let mut calls = BTreeMap::<String, Calls>::new();
     for call in journal {
-        // A function's session is named after it: `arn:aws:sts::<account>:assumed-role/<role>/<function>`.
-        let session = call["caller"].as_str().filter(|caller| caller.contains(":assumed-role/"));
-        let Some(function) = session.and_then(|caller| caller.rsplit('/').next()).and_then(|name| names.get(name))
-        else {
-            continue;
-        };
+        let Some(function) = function_of(call, names) else { continue };
         let asked =
             call["decisions"].as_array().into_iter().flatten().filter_map(|decision| decision["action"].as_str());
         let mut asked: Calls = asked.map(str::to_owned).collect();
@@ -136,6 +131,19 @@ pub fn of_journal(journal: &[Value], names: &BTreeMap<String, String>) -> BTreeM
         calls.entry(function.clone()).or_default().extend(asked);
     }
     calls
+}
+
+// A function's session is named after it: `arn:aws:sts::<account>:assumed-role/<role>/<function>`.
+fn function_of<'a>(call: &Value, names: &'a BTreeMap<String, String>) -> Option<&'a String> {
+    let session = call["caller"].as_str().filter(|caller| caller.contains(":assumed-role/"))?;
+    names.get(session.rsplit('/').next()?)
+}
+
+/// Whether a call of a journal was one of our functions', and a policy was against it.
+pub fn is_denied(call: &Value, names: &BTreeMap<String, String>) -> bool {
+    let refused = call["allowed"] == false
+        || call["decisions"].as_array().into_iter().flatten().any(|decision| decision["allowed"] == false);
+    refused && function_of(call, names).is_some()
 }
 
 /// A role that is not exactly right.

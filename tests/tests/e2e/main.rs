@@ -13,4 +13,5 @@ mod by_hand;
 mod hostile;
 mod ledger;
 mod repairs;
+mod roles;
 mod stage;

@@ -6,6 +6,7 @@ use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, Ipv6Range, SecurityGroup
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before the test gives up. Generous: it bounds hangs, it measures nothing.
@@ -72,16 +73,28 @@ pub(crate) struct Stage {
 impl Stage {
     /// Takes the slot's local cloud and restores it.
     pub(crate) async fn restored() -> Self {
-        let folder = std::env::var("PLUMBLINE_STAGES")
-            .expect("PLUMBLINE_STAGES is not set: these tests need local clouds; run them by scripts/test");
         let slot = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").unwrap_or_else(|_| "0".into());
-        let text = std::fs::read_to_string(format!("{folder}/slot-{slot}.json")).expect("the slot's local cloud is up");
+        let stage = Self::at(&folder().join(format!("slot-{slot}.json")));
+        stage.admin("POST", "restore", Some(json!({"name": "deployed"})));
+        stage
+    }
+
+    /// The local cloud of each slot, as it is.
+    pub(crate) fn every() -> Vec<Self> {
+        let files =
+            std::fs::read_dir(folder()).expect("the folder of the stages").map(|file| file.expect("a file").path());
+        let slots = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+        let stages: Vec<_> = slots.map(|path| Self::at(&path)).collect();
+        assert!(!stages.is_empty(), "no stage in {}", folder().display());
+        stages
+    }
+
+    fn at(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).expect("the slot's local cloud is up");
         let reach: Reach = serde_json::from_str(&text).expect("the stage wrote how to reach it");
         assert!(reach.endpoint.starts_with("http://127.0.0.1:"), "only loopback, never {}", reach.endpoint);
         let http = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().new_agent();
-        let stage = Self { reach, http };
-        stage.admin("POST", "restore", Some(json!({"name": "deployed"})));
-        stage
+        Self { reach, http }
     }
 
     /// The local cloud's own door.
@@ -93,7 +106,8 @@ impl Stage {
             (_, body) => self.http.post(&url).send_json(body.unwrap_or_else(|| json!({}))),
         }
         .unwrap_or_else(|error| panic!("{method} {url}: {error}"));
-        answer.body_mut().read_json().expect("the admin API answers JSON")
+        // A whole run's journal is larger than the 10 MB that are read unasked.
+        answer.body_mut().with_config().limit(1 << 30).read_json().expect("the admin API answers JSON")
     }
 
     fn config(&self, caller: Caller) -> aws_sdk_ec2::config::Builder {
@@ -230,6 +244,11 @@ impl Stage {
         serde_json::from_value(answer["calls"].clone()).expect("a journal")
     }
 
+    /// Every call since the local cloud came up, whatever was restored since: the set-up and all tests.
+    pub(crate) fn journal(&self) -> Vec<Value> {
+        self.admin("GET", "calls?since=0", None)["calls"].as_array().expect("a journal").clone()
+    }
+
     /// The outcome events that are waiting, oldest first; the queue is empty afterwards.
     pub(crate) async fn outcomes(&self) -> Vec<Value> {
         let mut events = vec![];
@@ -325,6 +344,12 @@ impl Stage {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+}
+
+fn folder() -> PathBuf {
+    std::env::var_os("PLUMBLINE_STAGES")
+        .expect("PLUMBLINE_STAGES is not set: these tests need local clouds; run them by scripts/test")
+        .into()
 }
 
 /// Whether an outcome event reports a verified fix of the group.
