@@ -5,8 +5,8 @@ use crate::{
     Served,
 };
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
-use topology::{Place, Severity, TopologyId};
+use std::collections::{BTreeMap, BTreeSet};
+use topology::{Drift, Place, ResourceKey, Severity, TopologyId};
 
 /// A held thing is told again after this, so that it is not forgotten over a shift.
 const HELD_AGAIN: SignedDuration = SignedDuration::from_hours(8);
@@ -87,7 +87,7 @@ pub(crate) async fn tell_given_up(
         topology: topology.cloned(),
         control: Some(control),
         headline: format!("{name} ({control}): given up on, see the dead-letter queue: {why}"),
-        detail: serde_json::json!({ "why": why, "dead_lettered": true }),
+        detail: serde_json::json!({ "topology": topology, "control": control, "why": why, "dead_lettered": true }),
         page: true,
     };
     send(&[event], outbox, metrics).await;
@@ -111,7 +111,7 @@ pub(crate) async fn tell_refused(
             topology: topology.clone(),
             control: None,
             headline: format!("{file} is refused and not enforced; every other document stays enforced"),
-            detail: serde_json::json!({ "file": file, "problems": problems }),
+            detail: serde_json::json!({ "topology": topology, "file": file, "problems": problems }),
             page: say.once(&format!("Topology Refused#{file}"), BROKEN_AGAIN).await,
         });
     }
@@ -135,7 +135,7 @@ pub(crate) async fn tell_vanished(
             topology: Some(id.clone()),
             control: None,
             headline: format!("{id} is no longer among the readable documents: its network is left as it is, and unwatched"),
-            detail: serde_json::json!({ "remedy": "bring the document back, or take this as the end of its enforcement" }),
+            detail: serde_json::json!({ "topology": id, "remedy": "bring the document back, or take this as the end of its enforcement" }),
             page: say.once(&format!("Topology Missing#{id}"), BROKEN_AGAIN).await,
         });
     }
@@ -172,24 +172,37 @@ impl<L: Ledger> Once<'_, L> {
     }
 }
 
-/// Names of drifts that no event told of, now or before. A drift that is left standing and was told of is remembered.
+/// Names of what drifted without an event that told of it, now or before. A drift that is left standing and was told of is
+/// remembered, by what it is: another drift of the same resource needs an announcement of its own.
 async fn unannounced(report: &Report, swept: bool, say: &Once<'_, impl Ledger>) -> Vec<String> {
-    let mut silent: BTreeSet<String> = BTreeSet::new();
     let standing = !matches!(report.overall, Outcome::Applied | Outcome::InSync);
-    let mut seen = BTreeSet::new();
+    // Somebody else is at work on it, perhaps because of the very event: whoever looks again can tell.
+    let undecided = matches!(report.overall, Outcome::Converging { .. })
+        && report.actions.iter().all(|action| action.outcome != Outcome::Applied);
+    if (swept && undecided) || (!swept && !standing) {
+        return vec![];
+    }
+    let mut drifted: BTreeMap<&ResourceKey, Vec<(usize, &Drift)>> = BTreeMap::new();
     for (at, drift) in report.drifts.iter().enumerate().filter(|(_, drift)| drift.severity > Severity::Advice) {
-        if !seen.insert(&drift.resource) {
-            continue;
+        drifted.entry(&drift.resource).or_default().push((at, drift));
+    }
+    // What was put back is over.
+    let period = if standing { ANNOUNCED } else { SignedDuration::ZERO };
+    let mut silent = BTreeSet::new();
+    for (resource, drifts) in drifted {
+        let caused = drifts.iter().any(|(at, _)| report.causes.contains_key(at));
+        let mut known = false;
+        for (_, drift) in &drifts {
+            let what = format!("{}#announced#{}#{}", scope(&report.key), resource.id, drift.summary);
+            // A failed claim must not raise a false alarm about the trail.
+            known |= !say.claim(&what, period).await.unwrap_or(false);
+            if known && swept {
+                break;
+            }
         }
-        let what = || format!("{}#announced#{}", scope(&report.key), drift.resource.id);
-        let caused = report.causes.contains_key(&at);
-        // What was put back is over: the next drift of the resource is another one.
-        let period = if standing { ANNOUNCED } else { SignedDuration::ZERO };
-        // A failed claim must not raise a false alarm about the trail, nor must the first look under a new declaration.
-        if swept && !caused && say.claim(&what(), period).await.unwrap_or(false) && !report.fresh {
-            silent.insert(drift.name.clone());
-        } else if !swept && standing {
-            _ = say.claim(&what(), ANNOUNCED).await;
+        // Nor must the first look under a new declaration.
+        if swept && !caused && !known && !report.fresh {
+            silent.extend(drifts.first().map(|(_, drift)| drift.name.clone()));
         }
     }
     silent.into_iter().collect()

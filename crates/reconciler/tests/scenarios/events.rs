@@ -2,7 +2,7 @@
 
 use crate::world::{World, converging, held};
 use jiff::SignedDuration;
-use reconciler::{Clock as _, LedgerRead as _, Outcome, OutcomeEvent};
+use reconciler::{Clock as _, Ledger as _, LedgerRead as _, Outcome, OutcomeEvent};
 use serde_json::json;
 
 #[tokio::test]
@@ -207,6 +207,30 @@ async fn drift_that_an_event_told_of_and_that_is_held_is_not_blindness() {
     let swept = world.swept().await;
     held(&swept.overall);
     assert!(!swept.event_path_blind);
+}
+
+#[tokio::test]
+async fn what_was_announced_once_does_not_hide_the_next_silent_drift() {
+    let world = World::new().await;
+    world.by_hand(json!({"pause": {"topology": "shop", "for": "2h", "reason": "deploy"}})).await;
+    held(&world.on(world.widen()).await.overall);
+    world.by_hand(json!({"resume": {"topology": "shop", "reason": "deployed"}})).await;
+    assert!(!world.swept().await.event_path_blind, "this one was announced");
+    assert!(world.in_line());
+    world.expose();
+    assert!(world.swept().await.event_path_blind, "and this one was not");
+}
+
+#[tokio::test]
+async fn a_sweep_that_meets_another_run_at_work_suspects_nothing() {
+    let world = World::new().await;
+    let event = world.expose();
+    let other = world.ledger.lease(&world.key(), "other", world.clock.now(), SignedDuration::from_secs(120)).await;
+    let swept = world.swept().await;
+    converging(&swept.overall);
+    assert!(!swept.event_path_blind);
+    world.ledger.release(other.unwrap().unwrap(), world.clock.now()).await.unwrap();
+    assert_eq!(world.on(event).await.overall, Outcome::Applied);
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ async fn a_topology_removed_from_the_layer_is_told_and_left_alone() {
         assert_eq!(swept.vanished, [(place(), "shop".into())], "round {round}");
         let events = world.outbox.take().events;
         assert_eq!(events.iter().filter(|event| event.page).count(), pages, "told once");
+        assert_eq!(events[0].detail["topology"], json!("shop"), "whoever reads the bus has the detail only");
     }
     let outcome = world.dispatch(&[world.event("AuthorizeSecurityGroupIngress", &world.app)]).await;
     assert!(outcome.reports.is_empty());
