@@ -218,6 +218,21 @@ def watch(stage: Stage) -> None:
     sqs.set_queue_attributes(QueueUrl=stage.watch_queue, Attributes={"Policy": json.dumps(policy)})
 
 
+def faulty_layer(stage: Stage) -> str:
+    """Publishes a layer version that nothing uses yet: one document is refused, one is gone, the others are as before."""
+    with tempfile.TemporaryDirectory() as folder:
+        for topology in stage.topologies:
+            if topology.id != "privatelink":
+                there = Path(folder) / topology.id / "topology.yaml"
+                there.parent.mkdir()
+                text = topology.path.read_text()
+                there.write_text(text.replace("\nvpcs:", "\nvpcz:") if topology.id == "hipaa" else text)
+        content = deploy.zip_folder(Path(folder), "topologies/", "*/topology.yaml")
+    name = f"{CONTROL_PLANE}-topologies"
+    version = stage.client("lambda").publish_layer_version(LayerName=name, Content={"ZipFile": content})
+    return version["LayerVersionArn"]
+
+
 def outcomes(stage: Stage, wait: int = 1) -> Iterator[dict[str, Any]]:
     """The outcome events that arrived; waits at most `wait` seconds for the first."""
     sqs = stage.client("sqs")
@@ -297,6 +312,7 @@ def main() -> int:
             while stage.admin("POST", "due", {})["messages"]:
                 stage.idle(60)
             forget_outcomes(stage)
+            faulty = faulty_layer(stage)
             stage.admin("POST", "snapshot", {"name": "deployed"})
             ec2 = stage.client("ec2")
             arguments.out.write_text(
@@ -306,6 +322,7 @@ def main() -> int:
                         "region": REGION,
                         "outputs": stage.outputs,
                         "watch_queue": stage.watch_queue,
+                        "faulty_layer": faulty,
                         "callers": {
                             name: {"access_key": c.access_key, "secret_key": c.secret_key, "token": c.token}
                             for name, c in stage.callers.items()

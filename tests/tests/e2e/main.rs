@@ -15,3 +15,4 @@ mod ledger;
 mod repairs;
 mod roles;
 mod stage;
+mod sweeping;

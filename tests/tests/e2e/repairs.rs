@@ -1,8 +1,11 @@
 //! Somebody changes a group; Plumbline puts it back, verifies it, and says who it was.
 
 use crate::stage::{Caller, Stage, acted_on, fixed, tcp};
-use aws_sdk_ec2::types::{SecurityGroupRuleRequest, SecurityGroupRuleUpdate};
+use aws_sdk_ec2::types::{
+    SecurityGroupRule, SecurityGroupRuleDescription, SecurityGroupRuleRequest, SecurityGroupRuleUpdate,
+};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The principals of every cause in a report.
 fn principals(report: &Value) -> Vec<(String, String)> {
@@ -80,6 +83,52 @@ async fn a_rule_widened_in_place_by_root_is_narrowed_again() {
     assert_eq!(stage.words(&group).await, declared);
     let who = principals(&report);
     assert!(who.iter().any(|(kind, _)| kind == "Root"), "{who:?}");
+}
+
+#[tokio::test]
+async fn reworded_descriptions_and_egress_are_put_back_in_place() {
+    let stage = Stage::restored().await;
+    let group = stage.group("three-tier", "main", "alb").await;
+    let declared = stage.words(&group).await;
+    let ids = |rules: Vec<SecurityGroupRule>| -> BTreeSet<String> {
+        rules.into_iter().filter_map(|rule| rule.security_group_rule_id).collect()
+    };
+    let before = ids(stage.rules(&group).await);
+    let user = stage.ec2(Caller::User);
+    let mark = stage.mark();
+    let mut reword_in = user.update_security_group_rule_descriptions_ingress().group_id(&group);
+    let mut reword_out = user.update_security_group_rule_descriptions_egress().group_id(&group);
+    for rule in stage.rules(&group).await {
+        let reworded = SecurityGroupRuleDescription::builder()
+            .security_group_rule_id(rule.security_group_rule_id().unwrap())
+            .description("temporary, ask Sam")
+            .build();
+        match rule.is_egress() {
+            Some(true) => reword_out = reword_out.security_group_rule_descriptions(reworded),
+            _ => reword_in = reword_in.security_group_rule_descriptions(reworded),
+        }
+    }
+    reword_in.send().await.expect("ingress reworded");
+    reword_out.send().await.expect("egress reworded");
+    let leak = user.authorize_security_group_egress().group_id(&group);
+    leak.ip_permissions(tcp(25, "198.51.100.0/24")).send().await.expect("opened");
+
+    stage.until_words(&group, &declared).await;
+    stage.idle();
+
+    assert_eq!(ids(stage.rules(&group).await), before, "reworded in place, not made anew");
+    let calls: BTreeSet<String> = stage
+        .calls(mark)
+        .into_iter()
+        .filter(|call| call.is_plumbline_write() && call.service == "ec2")
+        .map(|call| call.action)
+        .collect();
+    let expected = [
+        "RevokeSecurityGroupEgress",
+        "UpdateSecurityGroupRuleDescriptionsEgress",
+        "UpdateSecurityGroupRuleDescriptionsIngress",
+    ];
+    assert_eq!(calls, expected.map(str::to_owned).into());
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ struct Reach {
     region: String,
     outputs: BTreeMap<String, String>,
     watch_queue: String,
+    faulty_layer: String,
     callers: BTreeMap<String, Keys>,
     vpcs: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -61,6 +62,11 @@ impl Call {
     /// Made by one of Plumbline's functions.
     pub(crate) fn is_plumbline(&self) -> bool {
         self.caller.contains(&format!("assumed-role/{CONTROL_PLANE}"))
+    }
+
+    /// Made by the function of this name.
+    pub(crate) fn is_by(&self, function: &str) -> bool {
+        self.caller.ends_with(&format!("/{CONTROL_PLANE}-{function}"))
     }
 }
 
@@ -297,6 +303,19 @@ impl Stage {
     pub(crate) async fn sweep(&self) {
         let event = json!({"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
         self.by_hand("sweep", event).await;
+    }
+
+    /// Mounts a layer in the sweep in which `hipaa` is refused and `privatelink` is gone, as an update of the stack does.
+    pub(crate) async fn give_the_sweep_a_faulty_layer(&self) {
+        let name = format!("{CONTROL_PLANE}-sweep");
+        let lambda = self.lambda();
+        let now = lambda.get_function_configuration().function_name(&name).send().await.expect("configured");
+        let mut variables =
+            now.environment().and_then(|environment| environment.variables()).expect("variables").clone();
+        variables.insert("PLUMBLINE_LAYER".into(), self.reach.faulty_layer.clone());
+        let environment = aws_sdk_lambda::types::Environment::builder().set_variables(Some(variables)).build();
+        let update = lambda.update_function_configuration().function_name(&name).environment(environment);
+        update.layers(&self.reach.faulty_layer).send().await.expect("updated");
     }
 
     /// A fresh VPC that no topology declares.
