@@ -219,7 +219,7 @@ def watch(stage: Stage) -> None:
 
 
 def faulty_layer(stage: Stage) -> str:
-    """Publishes a layer version that nothing uses yet: one document is refused, one is gone, the others are as before."""
+    """Publishes a layer version that nothing uses yet: one document is refused, one is gone, the rest is as before."""
     with tempfile.TemporaryDirectory() as folder:
         for topology in stage.topologies:
             if topology.id != "privatelink":
