@@ -14,10 +14,16 @@
 //! | `loop#A/R#T#CONTROL` | `lease` | who runs, until when, and when the last one ended | a day |
 //! | `loop#A/R#T#CONTROL` | `open#HASH` | the token of an unsettled intent, by its action | as the record |
 //! | `loop#A/R#T#CONTROL` | `record#TOKEN` | an intent with what became of it | 400 days |
+//! | `loop#A/R#T#CONTROL` | `repair#TOKEN` | of an intent, what every run asks: resource, run, removal, outcome | 3 hours |
 //! | `loop#A/R#T#CONTROL` | `resource#ID` | an id that we created | for good; that of a rule, a day |
 //!
-//! A token begins with the time of its intent, so that records sort by time, and the last repairs and the created ids are one range of
-//! one query.
+//! A token begins with the time of its intent, so that records and repairs sort by time, and the last repairs and the created ids are
+//! one range of one query. No record is in that range: an item is read and billed whole
+//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>), and how large a record
+//! is, whoever made the drift decides.
+//!
+//! What cannot be read (a newer version's verb, an item that a person wrote) is skipped with a warning where it could only stop a run,
+//! and shown as unreadable among the records.
 //!
 //! Architecture invariant: two items that must agree are written in one transaction, and every read is consistent.
 

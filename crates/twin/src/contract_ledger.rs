@@ -3,7 +3,9 @@
 #![allow(clippy::expect_used, reason = "a contract suite is a test, run by other crates' tests")]
 
 use jiff::{SignedDuration, Timestamp};
-use reconciler::{Binding, Cause, Fault, FaultClass, Intent, LayerMark, Ledger, LoopKey, Pinned, Principal};
+use reconciler::{
+    Binding, Cause, ClientToken, Fault, FaultClass, Intent, LayerMark, Ledger, LoopKey, Pinned, Principal,
+};
 use serde_json::json;
 use std::collections::BTreeSet;
 use topology::{ControlId, Directive, Effect, Place, Receipt, Subject, TopologyId, Verb, VpcName};
@@ -146,14 +148,23 @@ async fn tokens(ledger: &impl Ledger, salt: &str) {
     let fresh = ledger.intend(&lease, &again).await.expect("intend").expect("leased");
     assert_ne!(fresh, token, "a settled intent never gives its token back");
     let records = ledger.records(&key, 10).await.expect("records");
-    let by_token = |wanted| records.iter().find(|record| record.token == wanted).cloned().expect("on record");
-    let done = by_token(token);
+    let by_token =
+        |wanted: ClientToken| records.iter().find(|record| record.token == wanted).cloned().expect("on record");
+    let done = by_token(token.clone());
     assert_eq!(done.result, Some(Ok(serde_json::to_value(&receipt).expect("a receipt is JSON"))));
-    assert_eq!((done.inverse, done.settled), (Some(json!({"none": "test"})), Some(at(6))));
-    assert_eq!(by_token(other).result, Some(Err(refused)));
+    assert_eq!((&done.inverse, done.settled), (&Some(json!({"none": "test"})), Some(at(6))));
+    assert_eq!(by_token(other).result, Some(Err(refused.clone())));
+    ledger.settle(&key, &token, &Err(refused), None, at(8)).await.expect("settling again is no error");
+    let again = ledger.records(&key, 10).await.expect("records");
+    assert_eq!(again.iter().find(|record| record.token == token), Some(&done), "the first settle stands");
     assert_eq!(ledger.records(&key, 1).await.expect("records").len(), 1, "no more than asked for");
     let standing = ledger.standing(&key, at(8)).await.expect("standing");
     assert!(standing.created.contains("sgr-1"), "what we created is known as ours");
+    let mut became: Vec<_> = standing.repairs.get("sg-a").into_iter().flatten().map(|r| (r.at, r.succeeded)).collect();
+    became.retain(|(_, succeeded)| succeeded.is_some());
+    assert_eq!(became, [(at(6), Some(true)), (at(7), Some(false))], "and stands for the repairs too");
+    let unknown = ClientToken("nobody-s".into());
+    assert!(ledger.settle(&key, &unknown, &Ok(Receipt::default()), None, at(8)).await.is_err(), "none was intended");
     ledger.release(lease, at(9)).await.expect("release");
     // What was left unsettled long ago may name a resource that is long dead.
     let lease = ledger.lease(&key, "c", at(8000), hour).await.expect("lease").expect("released");

@@ -234,6 +234,9 @@ impl reconciler::Ledger for Ledger {
         let Some(record) = tables.records.iter_mut().find(|record| record.key == *key && record.token == *token) else {
             return Err(Fault::new("settle", FaultClass::Terminal, "no such intent"));
         };
+        if record.settled.is_some() {
+            return Ok(());
+        }
         record.result =
             Some(result.clone().map(|receipt| serde_json::to_value(receipt).unwrap_or(serde_json::Value::Null)));
         record.inverse = inverse;

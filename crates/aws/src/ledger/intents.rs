@@ -1,7 +1,7 @@
 //! What is about to be done, and what became of it.
 
 use super::item::{self, Item, micros, text, ttl};
-use super::keys::{self, RECORDS, SHORT};
+use super::keys::{self, RECORDS, REPAIRS, SHORT};
 use super::table::{Expression, Table, Transacted};
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use jiff::{SignedDuration, Timestamp};
@@ -35,12 +35,13 @@ pub(super) async fn intend(table: &Table, lease: &Lease, intent: &Intent) -> Res
             table.check_in(&pk, keys::LEASE, standing(lease, intent.at))?,
             table.put_in(open(&pk, &token, intent.at), Some(settled))?,
             table.put_in(record(&pk, &lease.key, &token, intent)?, Some(new))?,
+            table.put_in(repair(&pk, &token, intent)?, None)?,
         ];
         let refused = match table.transact(writes).await? {
             Transacted::Yes => return Ok(Some(token)),
             Transacted::No(refused) => refused,
         };
-        let [leased, unsettled, _] = refused.as_slice() else {
+        let [leased, unsettled, _, _] = refused.as_slice() else {
             return Err(Fault::new(
                 "intend",
                 FaultClass::Retryable,
@@ -93,9 +94,20 @@ fn record(pk: &str, key: &LoopKey, token: &ClientToken, intent: &Intent) -> Resu
     let mut item = item::item(pk, &keys::record(token), &whole)?;
     item.insert("resource".into(), text(intent.resource.id.as_str()));
     item.insert("run".into(), text(&intent.run));
-    item.insert("removed".into(), AttributeValue::Bool(intent.effect == Effect::Remove));
     item.insert("at".into(), item::value(&intent.at)?);
     item.insert("ttl".into(), ttl(intent.at, RECORDS));
+    Ok(item)
+}
+
+/// What every run asks of an intent. DynamoDB reads, bills and pages by whole items, whatever is shown of them: in a range with the
+/// records, whoever provokes many large repairs would have every run throttled.
+fn repair(pk: &str, token: &ClientToken, intent: &Intent) -> Result<Item, Fault> {
+    let mut item = item::key(pk, &keys::repair(token));
+    item.insert("resource".into(), text(intent.resource.id.as_str()));
+    item.insert("run".into(), text(&intent.run));
+    item.insert("removed".into(), AttributeValue::Bool(intent.effect == Effect::Remove));
+    item.insert("at".into(), item::value(&intent.at)?);
+    item.insert("ttl".into(), ttl(intent.at, REPAIRS));
     Ok(item)
 }
 
@@ -110,19 +122,23 @@ pub(super) async fn settle(
 ) -> Result<(), Fault> {
     let pk = keys::control(key);
     let stored = result.as_ref().map(|receipt| serde_json::json!(receipt)).map_err(Clone::clone);
-    let change = Expression::new(
-        "SET #body.#result = :result, #body.#inverse = :inverse, #body.#settled = :at, #settled = :at, \
-         #succeeded = :succeeded",
-    )
-    .with(":result", item::value(&stored)?)
-    .with(":inverse", item::value(&inverse.map(storable))?)
-    .with(":at", item::value(&at)?)
-    .with(":succeeded", AttributeValue::Bool(result.is_ok()));
+    let change =
+        Expression::new("SET #body.#result = :result, #body.#inverse = :inverse, #body.#settled = :at, #settled = :at")
+            .with(":result", item::value(&stored)?)
+            .with(":inverse", item::value(&inverse.map(storable))?)
+            .with(":at", item::value(&at)?);
     let unsettled = Expression::new("attribute_exists(#pk) AND attribute_not_exists(#settled)");
+    // A repair that expired meanwhile is written anew without its resource, which no run asks for: with an end of its own.
+    let repaired = Expression::new("SET #settled = :at, #succeeded = :succeeded, #ttl = :ttl")
+        .with(":at", item::value(&at)?)
+        .with(":succeeded", AttributeValue::Bool(result.is_ok()))
+        .with(":ttl", ttl(at, REPAIRS));
+    let unrepaired = Expression::new("attribute_not_exists(#settled)");
     let ours = Expression::new("attribute_not_exists(#pk) OR #token = :token").with(":token", text(&token.0));
     let mut writes = vec![
         table.update_in(&pk, &keys::record(token), change, unsettled)?,
         table.delete_in(&pk, &keys::open(token), ours)?,
+        table.update_in(&pk, &keys::repair(token), repaired, unrepaired)?,
     ];
     if let Ok(receipt) = result {
         let mut marks: Vec<TransactWriteItem> =

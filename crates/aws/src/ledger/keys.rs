@@ -12,6 +12,8 @@ pub(super) const RECORDS: SignedDuration = SignedDuration::from_hours(400 * 24);
 pub(super) const DIRECTIVES: SignedDuration = SignedDuration::from_hours(48);
 /// Leases and what was said are only compared within minutes.
 pub(super) const SHORT: SignedDuration = SignedDuration::from_hours(24);
+/// Longer than a repair may be asked about: it is intended up to [`reconciler::TOKEN_LIVES`] before it is settled.
+pub(super) const REPAIRS: SignedDuration = SignedDuration::from_hours(3);
 /// Repairs older than this are nobody's question (`Standing::repairs`).
 pub(super) const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
@@ -24,6 +26,7 @@ pub(super) const TOPOLOGY: &str = "topology#";
 pub(super) const VPC: &str = "vpc#";
 pub(super) const DIRECTIVE: &str = "directive#";
 pub(super) const RECORD: &str = "record#";
+pub(super) const REPAIR: &str = "repair#";
 pub(super) const RESOURCE: &str = "resource#";
 
 pub(super) fn place(place: &Place) -> String {
@@ -75,6 +78,10 @@ pub(super) fn record(token: &ClientToken) -> String {
     format!("{RECORD}{}", token.0)
 }
 
+pub(super) fn repair(token: &ClientToken) -> String {
+    format!("{REPAIR}{}", token.0)
+}
+
 pub(super) fn resource(id: &ResourceId) -> String {
     format!("{RESOURCE}{id}")
 }
@@ -85,9 +92,18 @@ pub(super) fn intended_at(token: &str) -> Option<Timestamp> {
     Timestamp::from_microsecond(i64::from_str_radix(time, 16).ok()?).ok()
 }
 
-/// Where the record of an intent at `at` would begin: for ranges.
-pub(super) fn records_since(at: Timestamp) -> String {
-    format!("{RECORD}{}", time(at))
+/// Where the repair of an intent at `at` would begin: for ranges.
+pub(super) fn repairs_since(at: Timestamp) -> String {
+    format!("{REPAIR}{}", time(at))
+}
+
+/// Whether a directive may concern a topology, as far as its key tells: one that was hashed is looked into.
+pub(super) fn may_concern(sk: &str, topology: &TopologyId) -> bool {
+    let subject = sk.strip_prefix(DIRECTIVE).and_then(|rest| Some(rest.split_once('#')?.1));
+    match subject.and_then(|subject| subject.strip_prefix(TOPOLOGY)) {
+        Some(subject) => subject.rsplit_once('#').is_none_or(|(id, _)| id == topology.as_str()),
+        None => true,
+    }
 }
 
 pub(super) fn open(token: &ClientToken) -> String {
@@ -154,19 +170,31 @@ mod tests {
         assert!(token(&a, at(1_790_000_000)).0.len() <= 64);
         assert_eq!(intended_at(&token(&a, at(1_790_000_000)).0), Some(at(1_790_000_000)));
         assert_eq!(intended_at("nonsense"), None);
-        assert!(record(&token(&a, at(5))) >= records_since(at(5)));
-        assert!(record(&token(&a, at(4))) < records_since(at(5)));
+        assert!(repair(&token(&a, at(5))) >= repairs_since(at(5)));
+        assert!(repair(&token(&a, at(4))) < repairs_since(at(5)));
     }
 
     #[test]
-    fn one_range_holds_recent_records_and_created_ids_only() {
-        let from = records_since(Timestamp::UNIX_EPOCH);
-        for inside in [RECORD.to_owned() + "ffff", resource(&"nat-1".into())] {
+    fn one_range_holds_recent_repairs_and_created_ids_and_never_a_whole_record() {
+        let from = repairs_since(Timestamp::UNIX_EPOCH);
+        for inside in [REPAIR.to_owned() + "ffff", resource(&"nat-1".into())] {
             assert!(inside >= from, "{inside}");
         }
-        for outside in [LEASE, "open#ff"] {
+        for outside in [LEASE, "open#ff", "record#ffff"] {
             assert!(*outside < *from, "{outside}");
         }
+    }
+
+    #[test]
+    fn a_directive_on_another_topology_is_told_by_its_key() {
+        let topology = |id: &str, control| Subject::Topology { topology: id.into(), control };
+        let key = |id: &str, control| directive(Verb::Pause, &topology(id, control));
+        assert!(may_concern(&key("one", None), &"one".into()));
+        assert!(may_concern(&key("one", Some(topology::ControlId::SecurityGroups)), &"one".into()));
+        assert!(!may_concern(&key("two", None), &"one".into()));
+        assert!(may_concern(&key(&"two".repeat(LONGEST), None), &"one".into()), "hashed: nobody knows");
+        assert!(may_concern(&directive(Verb::Exempt, &Subject::Resource("sg-1".into())), &"one".into()));
+        assert!(!may_concern("directive#quarantine#topology#two#*", &"one".into()), "whatever its verb");
     }
 
     #[test]
