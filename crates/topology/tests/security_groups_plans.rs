@@ -503,10 +503,64 @@ fn a_refused_authorize_does_not_keep_an_exposure_for_ever() {
          containment
       2. revoke ingress tcp 0-65535 from 0.0.0.0/0 (sgr-00000000000000008) on main/alb (sg-00000000000000002)
          containment; after 1
-         note: adding 3 rules was refused before; if it is refused again, that traffic is cut; connections that are already tracked survive the revoke until they end or time out
+         note: adding 3 rules was refused before; if it fails again, that traffic is cut; connections that are already tracked survive the revoke until they end or time out
     ");
     network.enforce();
     assert!(!open(&network), "and not for a second one");
+}
+
+#[test]
+fn a_throttled_authorize_keeps_an_exposure_for_half_a_minute_only() {
+    let mut network = Network::build(three_tiers());
+    let (group, rule) = (network.id("alb"), network.rule("alb", 443, 443));
+    network.ec2.modify(&group, &rule, &Permission::tcp(0, 65535, "0.0.0.0/0")).unwrap();
+    let tried = |seconds, succeeded| {
+        let at = standing().now - jiff::SignedDuration::from_secs(seconds);
+        topology::Repair { at, run: format!("run-{seconds}"), removed: false, succeeded }
+    };
+    let waits = |repairs: Vec<topology::Repair>| {
+        let standing = topology::Standing { repairs: [(group.clone(), repairs)].into(), ..standing() };
+        let plan =
+            <SecurityGroups as topology::Control>::plan(&place(), &network.desired, &network.observe(), &standing);
+        let revoke = plan.steps.last().unwrap();
+        assert_eq!(revoke.needs.len() + revoke.after.len(), 1, "{plan}");
+        revoke.after.is_empty()
+    };
+    assert!(waits(vec![tried(20, None)]));
+    assert!(!waits(vec![tried(40, None)]));
+    assert!(!waits(vec![tried(40, None), tried(1, None)]), "trying again does not begin the wait anew");
+    assert!(!waits(vec![tried(40, Some(false)), tried(1, None)]));
+    assert!(waits(vec![tried(40, Some(false)), tried(30, Some(true))]), "accepted since");
+}
+
+#[test]
+fn marks_keep_nothing_that_reaches_beyond_the_topology() {
+    let mut network = Network::build(three_tiers());
+    for (port, range) in [(8443, "10.0.0.0/8"), (8444, "172.16.0.0/12")] {
+        network.admit("tasks", Permission::tcp(port, port, range).described("elbv2.k8s.aws/targetGroupBinding=shared"));
+    }
+    let plan = network.plan();
+    assert_eq!(
+        plan.steps.iter().map(|step| (step.contains, step.action.len())).collect::<Vec<_>>(),
+        [(true, 2)],
+        "{plan}"
+    );
+    assert!(plan.held.is_empty());
+
+    // Whoever has such a controller says so, and then it may; never to the world.
+    let vpc = network.desired.vpcs.get_mut("main").unwrap();
+    vpc.groups.get_mut("tasks").unwrap().foreign_rules =
+        vec![ForeignRule { description: Some("elbv2.k8s.aws/*".into()), ..ForeignRule::default() }];
+    assert!(network.plan().is_empty());
+    for range in ["0.0.0.0/0", "0.0.0.0/1", "198.51.100.7/32", "8.0.0.0/6", "::/0"] {
+        network.admit("tasks", Permission::tcp(22, 22, range).described("elbv2.k8s.aws/targetGroupBinding=shared"));
+    }
+    let list = Permission::tcp(22, 22, "10.0.0.0/16").with_peer(Peer::PrefixList("pl-0aaa".into()));
+    network.admit("tasks", list.described("elbv2.k8s.aws/targetGroupBinding=shared"));
+    assert_eq!(
+        network.plan().steps.iter().map(|step| (step.contains, step.action.len())).collect::<Vec<_>>(),
+        [(true, 6)]
+    );
 }
 
 #[test]

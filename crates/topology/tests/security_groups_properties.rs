@@ -374,6 +374,33 @@ proptest! {
     }
 
     #[test]
+    fn exposures_go_even_if_every_authorize_is_throttled_for_ever(mut network in meddled()) {
+        for _ in 0..3 {
+            for step in &network.plan().steps {
+                let throttled = matches!(step.action, Change::Authorize { .. });
+                // As in the loop: a step that did not succeed is no ground for one that needs it.
+                let ready = step.needs.is_empty();
+                if throttled {
+                    // Unsettled: the record keeps the time of the first try.
+                    let repairs = network.standing.repairs.entry(step.action.resource().id).or_default();
+                    if repairs.is_empty() {
+                        let at = network.standing.now;
+                        repairs.push(Repair { at, run: "one".into(), removed: false, succeeded: None });
+                    }
+                } else if ready {
+                    let _ = network.ec2.apply(&step.action);
+                }
+            }
+            network.standing.now += jiff::SignedDuration::from_secs(31);
+        }
+        for probe in probes(&network) {
+            if probe.comes_from_outside() && probe.declared(&network) == Some(false) {
+                prop_assert!(!probe.admitted(&network.ec2), "{:?}\n{}", probe, network.plan());
+            }
+        }
+    }
+
+    #[test]
     fn all_that_a_containing_step_needs_is_containment_too(network in meddled()) {
         let plan = network.plan();
         for step in plan.steps.iter().filter(|step| step.contains) {

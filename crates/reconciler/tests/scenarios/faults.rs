@@ -132,6 +132,34 @@ async fn dependants_of_a_failure_are_skipped_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn an_exposure_goes_though_every_authorize_is_throttled() {
+    let world = World::new().await;
+    // The declared rule was widened in place: removing it waits for the declared one, which never gets through.
+    world.strip(&world.alb);
+    let event = world.open(&world.alb, 0, "0.0.0.0/0");
+    world.ec2.outside(|ec2| {
+        let (id, _) =
+            ec2.rules.iter().find(|(_, rule)| rule.group == world.alb && rule.direction == Direction::Ingress).unwrap();
+        let id = id.clone();
+        ec2.modify(&world.alb, &id, &Permission::tcp(0, 65535, "0.0.0.0/0")).unwrap();
+    });
+    let mut messages = vec![event];
+    for run in 0..8 {
+        for _ in 0..9 {
+            world.ec2.fail("AuthorizeSecurityGroupIngress", 0, throttled("AuthorizeSecurityGroupIngress"));
+        }
+        world.dispatch(&messages).await;
+        if world.ingress(&world.alb) == 0 {
+            assert!(run > 0, "the declared path is given its chance first");
+            return;
+        }
+        messages = world.rechecks();
+        assert!(!messages.is_empty(), "it is looked at again");
+    }
+    panic!("the exposure is still there");
+}
+
+#[tokio::test]
 async fn a_ledger_that_cannot_record_lets_nothing_happen() {
     let world = World::new().await;
     let event = world.expose();

@@ -236,10 +236,10 @@ impl Teller<'_> {
                 Foreign::No => {}
             }
         }
-        let mark = foreign::mark(rule).filter(|_| matches!(reach, Reach::Inside | Reach::Beyond));
+        // Anybody can write a mark: it never keeps an exposure. Whoever has such a controller declares what it may open.
+        let mark = foreign::mark(rule).filter(|_| reach == Reach::Inside);
         if let Some(foreign::Mark { writer, item }) = mark {
-            let severity = if reach.exposure().is_some() { Severity::Exposure } else { Severity::Drift };
-            self.drift(severity, format!("{extra}: it bears the mark of {writer}"));
+            self.drift(Severity::Drift, format!("{extra}: it bears the mark of {writer}"));
             self.hold(
                 format!("{extra} bears the mark of {writer}, which would put it back"),
                 format!(

@@ -7,9 +7,9 @@
 //!   443 to every port: revoking first would cut 443. If another rule that stays carries the same traffic, or if the exposure
 //!   carries nothing that is declared and missing, it is revoked at once. Of several that carry the same traffic, the
 //!   broadest go at once and the narrowest waits.
-//! - **Such an exposure waits for one refusal, not for ever.** When the last authorize on the group was refused, `needs` becomes
-//!   `after`: the authorize is tried once more, and then the exposure goes whatever came of it. Containment wins over a path
-//!   that AWS will not let us declare.
+//! - **Such an exposure waits for one refusal, not for ever.** Once an authorize on the group was refused, or was left without
+//!   an answer for half a minute (throttled, say), `needs` becomes `after`: the authorize is still tried first in each run, and
+//!   then the exposure goes whatever came of it. Containment wins over a path that AWS will not let us declare.
 //! - **A full group is made room in first.** Sixty rules an address family is where AWS refuses. Exactly as many rules as the
 //!   authorize needs go before it: extras that carry nothing declared, then exposures (broadest first), then other extras.
 //! - **What containment needs is containment.** An authorize that an exposure waits for, and the room that is made for it, are
@@ -17,6 +17,8 @@
 //!   would hold them and through them the exposure.
 //! - **Containment and tidying are never one call.** The guard lets containment pass its limits; an ordinary removal in the same
 //!   call would slip through with it.
+//! - **A prefix list counts as its maximum size, which nobody told us.** When an authorize that holds one is refused, the extras
+//!   that wait for it may be what leaves no room: they go after it, too, and the next run finds the room.
 //! - **What does not fit even then is held with the number.** Rules carried by exposures are restored first.
 
 use super::reach::{breadth, carries_as_well, may_carry};
@@ -38,8 +40,18 @@ pub(super) struct Unit<'a> {
     pub(super) direction: Direction,
     pub(super) stack: Option<StackId>,
     pub(super) ranges: &'a [IpNet],
-    /// The last authorize on the group was refused.
-    pub(super) refused: bool,
+    pub(super) tried: Tried,
+}
+
+/// What became of the last authorize on the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// There was none, it was accepted, or it is too early to tell.
+    Hopeful,
+    /// It was throttled, or its answer was lost, and that is a while ago.
+    Unanswered,
+    /// AWS refused it.
+    Refused,
 }
 
 /// When a step is taken, over all groups: what contains comes before what mends, what mends before what tidies.
@@ -128,19 +140,29 @@ pub(super) fn order(unit: &Unit<'_>, diff: Diff) -> Ordered {
 
     let needs: Vec<usize> = if full { contain.into_iter().chain(room).collect() } else { vec![] };
     let waited = summary(unit, &missing);
+    let listed = missing.iter().any(|spec| matches!(spec.peer, ObservedPeer::PrefixList(_)));
     let authorize = line.authorize(
         urgent,
         missing,
         contain.into_iter().chain(room).filter(|it| !needs.contains(it)).collect(),
         needs.clone(),
     );
-    if unit.refused {
-        let caveat = Some(format!("{waited} was refused before; if it is refused again, that traffic is cut"));
-        line.revoke(Rank::ContainAfter, later, true, authorize, [], caveat);
+    let before = match unit.tried {
+        Tried::Hopeful => None,
+        Tried::Unanswered => Some("left without an answer"),
+        Tried::Refused => Some("refused"),
+    };
+    let caveat = before.map(|what| format!("{waited} was {what} before; if it fails again, that traffic is cut"));
+    if caveat.is_some() {
+        line.revoke(Rank::ContainAfter, later, true, authorize, [], caveat.clone());
     } else {
         line.revoke(Rank::ContainAfter, later, true, [], authorize, None);
     }
-    line.revoke(Rank::Revoke, carriers, false, [], authorize, None);
+    if unit.tried == Tried::Refused && listed {
+        line.revoke(Rank::Revoke, carriers, false, authorize, [], caveat);
+    } else {
+        line.revoke(Rank::Revoke, carriers, false, [], authorize, None);
+    }
     line.revoke(Rank::Revoke, free, false, authorize.or(contain), [], None);
     line.redescribe(redescribe);
     line.overflow(overflow, &stay);

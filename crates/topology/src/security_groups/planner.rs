@@ -1,14 +1,20 @@
 //! From what is declared and what was observed to a plan, over every VPC and group.
 
 use super::diff::{Diff, diff};
-use super::order::{Ordered, Rank, Unit, order};
+use super::order::{Ordered, Rank, Tried, Unit, order};
 use super::resolve::Context;
 use super::{
     Change, Desired, DesiredGroup, DesiredVpc, Direction, GroupRef, Observed, ObservedGroup, ObservedVpc, Undeclared,
     UndeclaredGroup,
 };
 use crate::core::{Drift, GroupName, Held, Place, Plan, ResourceId, Seen, Severity, Standing, Step, Unseen, VpcName};
+use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// How long containment waits for an addition that AWS neither accepts nor refuses. Whoever keeps a group open can also keep
+/// the account's call rate used up, so that every authorize is throttled.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// The plan. See [`super`] for the rules that it follows.
 pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standing: &Standing) -> Plan<Change> {
@@ -83,7 +89,7 @@ impl Builder<'_> {
                 direction,
                 stack: observed.stack.clone(),
                 ranges: context.ranges,
-                refused: self.refused(&observed.id),
+                tried: self.tried(&observed.id),
             };
             let Ordered { steps, held } = order(&unit, found);
             let first = self.steps.len();
@@ -92,13 +98,23 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether the last run that added something to a group was refused any of it.
-    fn refused(&self, id: &ResourceId) -> bool {
+    /// What became of the additions to a group: refusals count since the last run of which each was accepted, and what was never
+    /// answered counts as long as it is remembered, because a try later gets the same record.
+    fn tried(&self, id: &ResourceId) -> Tried {
         let repairs = self.standing.repairs.get(id).map(Vec::as_slice).unwrap_or_default();
         let additions = || repairs.iter().filter(|repair| !repair.removed);
-        additions()
-            .max_by_key(|repair| repair.at)
-            .is_some_and(|last| additions().any(|repair| repair.run == last.run && repair.succeeded == Some(false)))
+        let failing: BTreeSet<&str> =
+            additions().filter(|repair| repair.succeeded != Some(true)).map(|repair| repair.run.as_str()).collect();
+        let good = additions().filter(|repair| !failing.contains(repair.run.as_str())).map(|repair| repair.at).max();
+        let mut since = additions().filter(|repair| good.is_none_or(|good| repair.at > good));
+        let waited = |at: Timestamp| self.standing.now.duration_since(at) > PATIENCE;
+        if since.any(|repair| repair.succeeded == Some(false)) {
+            Tried::Refused
+        } else if additions().any(|repair| repair.succeeded.is_none() && waited(repair.at)) {
+            Tried::Unanswered
+        } else {
+            Tried::Hopeful
+        }
     }
 
     fn group_gone(&mut self, vpc: &str, group: &GroupName, name: String) {
