@@ -166,12 +166,15 @@ impl<'a> Look<'a> {
         self.listing.values().find(|facts| facts.name == *name && !self.gone.contains(&facts.id))
     }
 
-    /// Whether memory is not good enough. It lacks a group that a declared rule names: a required one must be looked for; an optional
-    /// one may have been created since, and an observed rule that references an unknown group says that it was. Dropping the rules of
-    /// an optional group that does exist would cut a declared path.
+    /// Whether memory is not good enough. An observed rule references a group that it lacks: one that was created since, be it anew
+    /// under the name of one that is gone, and taking it for a stranger would cut a declared path. Or it lacks a group that a declared
+    /// rule names: a required one must be looked for; an optional one that no rule references has no path to be cut.
     fn outdated(&self, account: &AccountId, rules: &BTreeMap<ResourceId, Rules>) -> bool {
         if self.fresh || !self.in_question {
             return false;
+        }
+        if self.references_unknown(account, rules) {
+            return true;
         }
         let looked_at = |name: &GroupName| self.named(name).is_some_and(|facts| self.hinted.contains(&facts.id));
         let mut missing = self
@@ -187,13 +190,9 @@ impl<'a> Look<'a> {
                 | DesiredPeer::PrefixList(_)
                 | DesiredPeer::GroupId { account: _, id: _ } => None,
             })
-            .filter(|name| self.named(name).is_none())
-            .peekable();
-        if missing.peek().is_none() {
-            return false;
-        }
+            .filter(|name| self.named(name).is_none());
         let required = |name: &GroupName| self.desired.groups.get(name).is_none_or(|group| !group.optional);
-        missing.any(required) || self.references_unknown(account, rules)
+        missing.any(required)
     }
 
     fn references_unknown(&self, own: &AccountId, rules: &BTreeMap<ResourceId, Rules>) -> bool {
