@@ -6,6 +6,7 @@ use super::table::{Expression, Table, Transacted};
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use jiff::{SignedDuration, Timestamp};
 use reconciler::{ClientToken, Fault, FaultClass, Intent, Lease, LoopKey, Record, TOKEN_LIVES};
+use std::borrow::Cow;
 use topology::{Effect, Receipt, ResourceId};
 
 /// Tries of an intent that meets another one for the same action.
@@ -15,11 +16,16 @@ const TRIES: usize = 16;
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
 const TOGETHER: usize = 100;
 
-/// An item takes 400 KB, and an inverse has the size of its action.
+/// An item takes 400 KB (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>): these two, and
+/// what AWS answered. Both are measured as JSON, which is never smaller than what DynamoDB counts.
 const LARGEST: usize = 150 * 1024;
+
+/// An intent, whole.
+const LARGEST_INTENT: usize = 200 * 1024;
 
 pub(super) async fn intend(table: &Table, lease: &Lease, intent: &Intent) -> Result<Option<ClientToken>, Fault> {
     let pk = keys::control(&lease.key);
+    let kept = fitting(intent)?;
     // The token of an unsettled intent that is too old to be given back.
     let mut stale: Option<String> = None;
     let mut nudge = 0;
@@ -34,7 +40,7 @@ pub(super) async fn intend(table: &Table, lease: &Lease, intent: &Intent) -> Res
         let writes = vec![
             table.check_in(&pk, keys::LEASE, standing(lease, intent.at))?,
             table.put_in(open(&pk, &token, intent.at), Some(settled))?,
-            table.put_in(record(&pk, &lease.key, &token, intent)?, Some(new))?,
+            table.put_in(record(&pk, &lease.key, &token, &kept)?, Some(new))?,
             table.put_in(repair(&pk, &token, intent)?, None)?,
         ];
         let refused = match table.transact(writes).await? {
@@ -165,6 +171,26 @@ pub(super) async fn settle(
     }
 }
 
+/// An intent that fits into its item. Causes are what other people wrote, and the events keep them: they never keep an action from
+/// being done. An action that is too large is to be done in parts.
+fn fitting(intent: &Intent) -> Result<Cow<'_, Intent>, Fault> {
+    let size = |intent: &Intent| serde_json::to_string(intent).map_or(usize::MAX, |text| text.len());
+    if size(intent) <= LARGEST_INTENT {
+        return Ok(Cow::Borrowed(intent));
+    }
+    let bare = Intent { causes: vec![], ..intent.clone() };
+    let bytes = size(&bare);
+    if bytes <= LARGEST_INTENT {
+        tracing::warn!(resource = %bare.resource, causes = intent.causes.len(), "the causes are not kept: the record would be too large");
+        return Ok(Cow::Owned(bare));
+    }
+    Err(Fault::new(
+        "intend",
+        FaultClass::Batch,
+        format!("the action has {bytes} bytes, more than one record of the ledger keeps ({LARGEST_INTENT})"),
+    ))
+}
+
 /// An inverse that fits into its item, beside the action that it takes back.
 fn storable(inverse: serde_json::Value) -> serde_json::Value {
     let size = inverse.to_string().len();
@@ -193,9 +219,42 @@ fn created(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reconciler::Cause;
     use serde_json::json;
-    use topology::Inverse;
     use topology::security_groups::Change;
+    use topology::{Inverse, Place};
+
+    #[test]
+    fn what_is_too_large_for_a_record_is_done_in_parts_and_causes_never_prevent_it() {
+        let cause = |text: usize| Cause {
+            user_agent: Some("x".repeat(text)),
+            ..serde_json::from_value(json!({
+                "event_id": "e-1", "event_name": "AuthorizeSecurityGroupIngress", "at": "2026-11-23T00:00:00Z",
+                "principal": { "kind": "Root", "arn": null, "role": null },
+                "source_ip": null, "user_agent": null, "invoked_by": null, "resources": [],
+            }))
+            .unwrap()
+        };
+        let intent = |action: usize, causes: Vec<Cause>| Intent {
+            resource: Place::new("111122223333", "eu-west-1").key("sg-1"),
+            name: "main/alb".into(),
+            action: json!({ "revoke": "x".repeat(action) }),
+            summary: "revoke".into(),
+            effect: Effect::Remove,
+            contains: true,
+            causes,
+            reason: None,
+            run: "run-1".into(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let small = intent(1000, vec![cause(10)]);
+        assert_eq!(*fitting(&small).unwrap(), small);
+        let flooded = intent(1000, vec![cause(LARGEST_INTENT)]);
+        assert_eq!(*fitting(&flooded).unwrap(), intent(1000, vec![]));
+        let fault = fitting(&intent(LARGEST_INTENT, vec![])).unwrap_err();
+        assert_eq!(fault.class, FaultClass::Batch);
+        assert!(fault.message.contains("more than one record"), "{fault}");
+    }
 
     #[test]
     fn an_inverse_that_does_not_fit_says_so_in_its_own_form() {

@@ -140,6 +140,8 @@ pub(super) async fn once<C: Control>(
     let token = match ledger.intend(lease, &intent).await {
         Ok(Some(token)) => token,
         Ok(None) => return Err(Stop::LeaseLost),
+        // Too large to be recorded whole.
+        Err(fault) if fault.class == FaultClass::Batch => return Ok(Err(fault)),
         Err(fault) => return Err(Stop::Ledger(fault)),
     };
     let result = hands.apply(&target.key.place, action, &token).await;

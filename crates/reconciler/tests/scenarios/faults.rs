@@ -112,6 +112,17 @@ vpcs:
 }
 
 #[tokio::test]
+async fn what_is_too_large_to_be_recorded_whole_is_done_in_parts() {
+    let world = World::new().await;
+    let first = world.open(&world.alb, 22, "0.0.0.0/0");
+    let second = world.open(&world.alb, 23, "0.0.0.0/0");
+    world.ledger.fail_next("intend", Fault::new("intend", FaultClass::Batch, "the action has 600000 bytes"));
+    let report = world.dispatch(&[first, second]).await.reports.remove(0);
+    assert_eq!(report.overall, Outcome::Applied, "{:?}", report.actions);
+    assert_eq!(world.writes(), ["RevokeSecurityGroupIngress"; 2], "each part, and never the whole");
+}
+
+#[tokio::test]
 async fn dependants_of_a_failure_are_skipped_and_the_rest_goes_on() {
     let world = World::new().await;
     // The declared rule is gone and a wider one carries its traffic: removing that needs the declared one back first.

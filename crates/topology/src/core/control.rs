@@ -92,7 +92,8 @@ pub trait Action: Clone + Eq + Debug + Display + Serialize + DeserializeOwned + 
     fn effect(&self) -> Effect;
     /// How to take it back, computed from what AWS answered.
     fn inverse(&self, receipt: &Receipt) -> Inverse<Self>;
-    /// The parts to try one by one when AWS refuses the batch for one of them. Empty: cannot be split.
+    /// The parts to try one by one when the batch is refused for one of them, or for its size; a part may be split again. Empty: cannot
+    /// be split.
     fn split(&self) -> Vec<Self> {
         vec![]
     }

@@ -7,6 +7,9 @@ use std::fmt;
 /// More rules than this are counted rather than listed: a line must stay readable at night. The ledger keeps them all.
 const LISTED: usize = 4;
 
+/// Into how many parts a refused batch is split.
+const PARTS: usize = 10;
+
 impl Change {
     /// The group that it changes.
     pub fn group(&self) -> &GroupRef {
@@ -99,18 +102,20 @@ impl Action for Change {
         if self.len() < 2 {
             return vec![];
         }
-        match self.clone() {
+        // One bad rule of a thousand then costs some thirty calls, not a thousand.
+        let size = self.len().div_ceil(PARTS);
+        match self {
             Self::Authorize { group, direction, rules } => rules
-                .into_iter()
-                .map(|rule| Self::Authorize { group: group.clone(), direction, rules: vec![rule] })
+                .chunks(size)
+                .map(|rules| Self::Authorize { group: group.clone(), direction: *direction, rules: rules.to_vec() })
                 .collect(),
             Self::Revoke { group, direction, rules } => rules
-                .into_iter()
-                .map(|rule| Self::Revoke { group: group.clone(), direction, rules: vec![rule] })
+                .chunks(size)
+                .map(|rules| Self::Revoke { group: group.clone(), direction: *direction, rules: rules.to_vec() })
                 .collect(),
             Self::Redescribe { group, direction, rules } => rules
-                .into_iter()
-                .map(|rule| Self::Redescribe { group: group.clone(), direction, rules: vec![rule] })
+                .chunks(size)
+                .map(|rules| Self::Redescribe { group: group.clone(), direction: *direction, rules: rules.to_vec() })
                 .collect(),
         }
     }
@@ -164,4 +169,38 @@ fn spec_text(group: &GroupRef, direction: Direction, spec: &RuleSpec) -> String 
 fn known_text(group: &GroupRef, direction: Direction, rule: &KnownRule) -> String {
     let KnownRule { id, spec } = rule;
     format!("{} ({id})", spec_text(group, direction, spec))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Place;
+    use crate::security_groups::Traffic;
+    use std::collections::VecDeque;
+
+    #[test]
+    fn one_bad_rule_of_a_thousand_is_found_in_few_calls() {
+        let group = GroupRef { key: Place::new("111122223333", "eu-west-1").key("sg-1"), name: "main/alb".into() };
+        let spec = |port| RuleSpec {
+            traffic: Traffic::tcp(port, port),
+            peer: ObservedPeer::PrefixList("pl-1".into()),
+            description: None,
+        };
+        let rules = |change: &Change| match change {
+            Change::Authorize { group: _, direction: _, rules } => rules.clone(),
+            Change::Revoke { .. } | Change::Redescribe { .. } => vec![],
+        };
+        let whole = Change::Authorize { group, direction: Direction::Ingress, rules: (1..=1000).map(spec).collect() };
+        let (mut queue, mut calls, mut done, mut refused) = (VecDeque::from([whole]), 0, 0, vec![]);
+        while let Some(change) = queue.pop_front() {
+            calls += 1;
+            match (rules(&change).contains(&spec(537)), change.split()) {
+                (true, parts) if parts.is_empty() => refused.extend(rules(&change)),
+                (true, parts) => queue.extend(parts),
+                (false, _) => done += change.len(),
+            }
+        }
+        assert_eq!((done, refused), (999, vec![spec(537)]));
+        assert!(calls <= 31, "{calls} calls");
+    }
 }
