@@ -38,6 +38,8 @@ fn line(control: &str, metrics: &Metrics, calls: &BTreeMap<Called, u64>, now: Ti
         refused_documents,
         dead_lettered,
         unpublished,
+        new_exposures,
+        new_failures,
     } = metrics;
     let counts = [
         ("Runs", *runs),
@@ -53,6 +55,8 @@ fn line(control: &str, metrics: &Metrics, calls: &BTreeMap<Called, u64>, now: Ti
         ("RefusedDocuments", *refused_documents),
         ("DeadLettered", *dead_lettered),
         ("Unpublished", *unpublished),
+        ("NewExposures", *new_exposures),
+        ("NewFailures", *new_failures),
         ("ApiCalls", calls.values().sum()),
     ];
     let mut defined: Vec<Value> = counts.iter().map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();

@@ -55,6 +55,7 @@ pub(crate) fn report(report: &Report) {
         causes,
         event_path_blind,
         fresh: _,
+        contended,
         actions,
         held,
         by_order,
@@ -70,7 +71,7 @@ pub(crate) fn report(report: &Report) {
         tracing::info!(%place, %topology, %control, resource = %resource.id, name, %severity, who, "drift: {summary}");
     }
     for action in actions {
-        let ActionOutcome { resource, name, summary, contains, caveat: _, outcome } = action;
+        let ActionOutcome { resource, name, summary, contains, caveat: _, ordered: _, outcome } = action;
         let (resource, became, why) = (&resource.id, word(outcome), why(outcome));
         if matches!(outcome, Outcome::Failed(_)) {
             tracing::error!(%place, %topology, %control, %resource, name, contains, why, "{became}: {summary}");
@@ -91,13 +92,23 @@ pub(crate) fn report(report: &Report) {
     let seconds = first_seen.map(|seen| finished.duration_since(seen).as_secs_f64());
     tracing::info!(
         %place, %topology, %control, mode, outcome, why, seconds,
-        drifts = drifts.len(), actions = actions.len(), held = held.len(), by_order, older_layer,
+        drifts = drifts.len(), actions = actions.len(), held = held.len(), by_order, older_layer, contended,
         "run ended"
     );
 }
 
 fn who(cause: &Cause) -> String {
-    let Cause { event_id, event_name, at, principal, source_ip, user_agent: _, invoked_by: _, resources: _ } = cause;
+    let Cause {
+        event_id,
+        request_id: _,
+        event_name,
+        at,
+        principal,
+        source_ip,
+        user_agent: _,
+        invoked_by: _,
+        resources: _,
+    } = cause;
     let caller = principal.arn.as_deref().unwrap_or(&principal.kind);
     format!("{caller}, {event_name} at {at} from {} ({event_id})", source_ip.as_deref().unwrap_or("somewhere"))
 }

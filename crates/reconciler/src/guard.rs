@@ -64,6 +64,13 @@ pub enum Verdict {
     Skip(String),
 }
 
+impl Verdict {
+    /// Whether a person's order or a deploy under way holds it.
+    pub fn is_ordered(&self) -> bool {
+        matches!(self, Self::Hold { by: Brake::Pause | Brake::Exemption | Brake::Stack, .. })
+    }
+}
+
 /// The rule that held a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Brake {

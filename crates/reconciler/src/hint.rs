@@ -16,10 +16,13 @@ pub struct Hint {
     pub topology: Option<TopologyId>,
     /// Who did what, when the event was an API call.
     pub causes: Vec<Cause>,
-    /// When the first event behind this hint happened.
+    /// When the first event behind this hint happened, as the event says: for the metric only.
     pub first_seen: Timestamp,
-    /// How many times it was already re-sent; 0 for a fresh one.
+    /// How many times it was already re-sent after a failure; 0 for a fresh one. Waiting for another run is no failure.
     pub attempt: u32,
+    /// When it was first re-sent; `None` for a fresh one. What an event says of its own time bounds nothing.
+    #[serde(default)]
+    pub chain_since: Option<Timestamp>,
 }
 
 /// An API call that made a resource drift, as CloudTrail told it.
@@ -27,6 +30,9 @@ pub struct Hint {
 pub struct Cause {
     /// CloudTrail's `eventID`.
     pub event_id: String,
+    /// CloudTrail's `requestID`: tells a call of ours from everybody else's.
+    #[serde(default)]
+    pub request_id: Option<String>,
     /// `AuthorizeSecurityGroupIngress`.
     pub event_name: String,
     /// When.

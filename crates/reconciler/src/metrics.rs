@@ -17,7 +17,7 @@ pub struct Metrics {
     pub exposures: u64,
     /// Actions that AWS accepted.
     pub actions: u64,
-    /// Drifts and actions held.
+    /// Drifts and actions held, but for those that a person's order or a deploy under way holds.
     pub held: u64,
     /// Actions that failed.
     pub failed: u64,
@@ -25,7 +25,7 @@ pub struct Metrics {
     pub converging: u64,
     /// Resources that something else keeps changing.
     pub flapping: u64,
-    /// Runs whose drift no event announced.
+    /// Runs whose drift no event announced, when it was told: the second within a day, once a day.
     pub event_path_blind: u64,
     /// Messages that could not be read.
     pub refused_messages: u64,
@@ -35,6 +35,10 @@ pub struct Metrics {
     pub dead_lettered: u64,
     /// Outcome events that could not be published.
     pub unpublished: u64,
+    /// Exposures that were not told of before: contained ones, and standing ones once a period.
+    pub new_exposures: u64,
+    /// Failures for good that were not told of before, and again once a period.
+    pub new_failures: u64,
 }
 
 impl Metrics {
@@ -42,6 +46,7 @@ impl Metrics {
     pub fn of(report: &Report) -> Self {
         let count = |wanted: fn(&Outcome) -> bool| report.actions.iter().filter(|a| wanted(&a.outcome)).count() as u64;
         let actions = count(|outcome| matches!(outcome, Outcome::Applied));
+        let held = report.actions.iter().filter(|a| !a.ordered && matches!(a.outcome, Outcome::Held { .. }));
         let fixed = actions > 0 && report.overall == Outcome::Applied;
         let lapse = report.first_seen.map(|seen| report.finished.duration_since(seen).as_millis());
         Self {
@@ -50,11 +55,10 @@ impl Metrics {
             drifts: report.drifts.len() as u64,
             exposures: report.drifts.iter().filter(|drift| drift.severity == Severity::Exposure).count() as u64,
             actions,
-            held: report.held.len() as u64 + count(|outcome| matches!(outcome, Outcome::Held { .. })),
+            held: report.held.len() as u64 + held.count() as u64,
             failed: count(|outcome| matches!(outcome, Outcome::Failed(_))),
             converging: u64::from(matches!(report.overall, Outcome::Converging { .. })),
             flapping: report.flapping.len() as u64,
-            event_path_blind: u64::from(report.event_path_blind),
             ..Self::default()
         }
     }
@@ -76,6 +80,8 @@ impl Metrics {
             refused_documents,
             dead_lettered,
             unpublished,
+            new_exposures,
+            new_failures,
         } = other;
         self.event_to_fix_ms.extend(event_to_fix_ms);
         self.runs += runs;
@@ -91,5 +97,7 @@ impl Metrics {
         self.refused_documents += refused_documents;
         self.dead_lettered += dead_lettered;
         self.unpublished += unpublished;
+        self.new_exposures += new_exposures;
+        self.new_failures += new_failures;
     }
 }

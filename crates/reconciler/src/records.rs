@@ -179,6 +179,9 @@ pub struct ActionOutcome {
     pub contains: bool,
     /// A cut that AWS makes unavoidable, in words.
     pub caveat: Option<String>,
+    /// Held by a person's order, or by a deploy under way.
+    #[serde(default)]
+    pub ordered: bool,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -200,6 +203,9 @@ pub struct Report {
     pub event_path_blind: bool,
     /// Nothing was done under this declaration yet: the drift may be the document's doing, and nobody's call.
     pub fresh: bool,
+    /// Another run held the lease, so nothing was done: no failure, only a wait.
+    #[serde(default)]
+    pub contended: bool,
     /// What was planned or done.
     pub actions: Vec<ActionOutcome>,
     /// What is held.

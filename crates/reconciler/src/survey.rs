@@ -116,7 +116,7 @@ pub(crate) async fn look<C: Control>(
                 Some((why, remedy)) => Outcome::Held { why: why.clone(), remedy: remedy.clone() },
                 None => Outcome::Planned,
             };
-            described(step, spoken(verdict, standing.now).unwrap_or(planned))
+            refused(step, verdict, standing.now).unwrap_or_else(|| described(step, planned))
         })
         .collect();
     let overall = match (plan.steps.is_empty(), barred) {
@@ -146,6 +146,7 @@ pub(crate) fn begin<A: Action>(target: &Target<'_>, mode: &str, plan: &Plan<A>, 
         drifts: drifts.clone(),
         event_path_blind: false,
         fresh: false,
+        contended: false,
         actions: vec![],
         held: held.clone(),
         by_order: false,
@@ -165,12 +166,19 @@ pub(crate) fn described<A: Action>(step: &Step<A>, outcome: Outcome) -> ActionOu
         summary: action.to_string(),
         contains: *contains,
         caveat: caveat.clone(),
+        ordered: false,
         outcome,
     }
 }
 
+/// A step that may not go ahead, with what the verdict makes of it.
+pub(crate) fn refused<A: Action>(step: &Step<A>, verdict: Verdict, now: Timestamp) -> Option<ActionOutcome> {
+    let ordered = verdict.is_ordered();
+    Some(ActionOutcome { ordered, ..described(step, spoken(verdict, now)?) })
+}
+
 /// What a verdict makes of a step, unless it may go ahead.
-pub(crate) fn spoken(verdict: Verdict, now: Timestamp) -> Option<Outcome> {
+fn spoken(verdict: Verdict, now: Timestamp) -> Option<Outcome> {
     match verdict {
         Verdict::Go => None,
         Verdict::Hold { by: _, why, remedy } => Some(Outcome::Held { why, remedy }),

@@ -37,7 +37,7 @@ where
     // Asking comes first: what a report needs may fail, and must not keep a control from looking.
     outbox.request(&requested, &why).await?;
     let mut swept = Swept { why, requested, ..Swept::default() };
-    tell_refused(served, ledger, outbox, clock.now(), &mut swept.metrics).await;
+    tell_refused(served, ledger, outbox, clock, &mut swept.metrics).await;
     for place in served.places() {
         for id in ledger.known(&place).await? {
             let broken = served.refused.iter().any(|document| document.topology.as_ref() == Some(&id));
@@ -47,7 +47,7 @@ where
             }
         }
     }
-    tell_vanished(&swept.vanished, ledger, outbox, clock.now(), &mut swept.metrics).await;
+    tell_vanished(&swept.vanished, ledger, outbox, clock, &mut swept.metrics).await;
     Ok(swept)
 }
 

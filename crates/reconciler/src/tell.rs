@@ -1,12 +1,12 @@
 //! From reports to what the world is told: every outcome on the bus, people only when it matters, and not twice.
 
 use crate::{
-    ActionOutcome, Cause, Fault, Ledger, LoopKey, Metrics, Outbox, Outcome, OutcomeEvent, RefusedDocument, Report,
-    Served,
+    ActionOutcome, Cause, Clock, Fault, Ledger, LoopKey, Metrics, Outbox, Outcome, OutcomeEvent, RefusedDocument,
+    Report, Run, Served,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-use topology::{Drift, Place, ResourceKey, Severity, TopologyId};
+use topology::{Drift, Held, Place, ResourceKey, Severity, TopologyId};
 
 /// A held thing is told again after this, so that it is not forgotten over a shift.
 const HELD_AGAIN: SignedDuration = SignedDuration::from_hours(8);
@@ -19,32 +19,44 @@ const BROKEN_AGAIN: SignedDuration = SignedDuration::from_hours(24);
 /// How long a drift that is left standing counts as announced, so that the sweep does not call the event path blind.
 const ANNOUNCED: SignedDuration = SignedDuration::from_hours(24);
 
+/// Things that are claimed one by one, of each list; what is beyond is claimed as one. A claim is a write, and a flood of drifts must
+/// not use up the time that is kept for recording. With flapping and blindness a report makes some twenty at most.
+const CLAIMS: usize = 4;
+/// Drifts of one look whose announcement is remembered: enough to tell a silent trail from a loud one.
+const ANNOUNCEMENTS: usize = 6;
+
 /// Tells about one run. Fills in `event_path_blind`, which needs the memory of what was announced.
 pub(crate) async fn tell(
     report: &mut Report,
     swept: bool,
     ledger: &impl Ledger,
     outbox: &impl Outbox,
-    now: Timestamp,
+    clock: &impl Clock,
+    run: &Run,
     metrics: &mut Metrics,
 ) {
-    let say = Once { ledger, place: report.key.place.clone(), now };
+    let say = Once { ledger, place: report.key.place.clone(), clock, deadline: run.deadline };
     let silent = unannounced(report, swept, &say).await;
     report.event_path_blind = !silent.is_empty();
     let mut events = vec![];
-    if let Some((kind, page)) = kind_of(report, swept) {
-        let page = match page {
-            Page::No => false,
-            Page::Yes => true,
-            Page::Once(about, period) => {
-                let mut news = false;
-                for one in about {
-                    news |= say.once(&format!("{}#{kind}#{one}", scope(&report.key)), period).await;
-                }
-                news
-            }
-        };
+    let told = kind_of(report, swept);
+    if let Some((kind, page)) = &told {
+        let Page { always, news } = page;
+        let mut page = *always;
+        if *always {
+            metrics.new_exposures += contained(report);
+        }
+        if let Some(news) = news {
+            page |= claim(report, kind, news, &say, metrics).await > 0;
+        }
         events.push(event(report, kind, headline(report), page));
+    }
+    // The worst outcome speaks for the whole; what it hides is told beside it.
+    let kind = told.map(|(kind, _)| kind);
+    for Hidden { kind, news, headline } in hidden(report, kind) {
+        if claim(report, kind, &news, &say, metrics).await > 0 {
+            events.push(event(report, kind, headline, true));
+        }
     }
     let mut fighting = report.flapping.clone();
     fighting.dedup();
@@ -60,6 +72,7 @@ pub(crate) async fn tell(
         // to a topology: one page for all of them.
         let again = !say.once("Event Path Blind, suspected", BROKEN_AGAIN).await;
         let page = report.mode == "enforce" && again && say.once("Event Path Blind", BROKEN_AGAIN).await;
+        metrics.event_path_blind += u64::from(page);
         let line = format!(
             "{}: no event announced the drift of {}; is a trail that logs management writes still on in {}?",
             subject(&report.key),
@@ -69,6 +82,31 @@ pub(crate) async fn tell(
         events.push(event(report, "Event Path Blind", line, page));
     }
     send(&events, outbox, metrics).await;
+}
+
+/// Claims each of these; answers how many were not told of within their period.
+async fn claim(
+    report: &Report,
+    kind: &str,
+    news: &News,
+    say: &Once<'_, impl Ledger, impl Clock>,
+    metrics: &mut Metrics,
+) -> u64 {
+    let News { about, period } = news;
+    let one_by_one = if about.len() > CLAIMS { CLAIMS - 1 } else { CLAIMS };
+    let rest: Vec<&str> = about.iter().skip(one_by_one).map(String::as_str).collect();
+    let rest = (!rest.is_empty()).then(|| rest.join("#"));
+    let mut new = 0;
+    for one in about.iter().take(one_by_one).chain(&rest) {
+        if say.once(&format!("{}#{kind}#{one}", scope(&report.key)), *period).await {
+            new += 1;
+            match kind {
+                FAILED => metrics.new_failures += 1,
+                _ => metrics.new_exposures += u64::from(one.contains(EXPOSED)),
+            }
+        }
+    }
+    new
 }
 
 /// Tells that hints were given up on.
@@ -98,10 +136,10 @@ pub(crate) async fn tell_refused(
     served: &Served,
     ledger: &impl Ledger,
     outbox: &impl Outbox,
-    now: Timestamp,
+    clock: &impl Clock,
     metrics: &mut Metrics,
 ) {
-    let say = Once { ledger, place: served.home.clone(), now };
+    let say = Once { ledger, place: served.home.clone(), clock, deadline: None };
     let mut events = vec![];
     for RefusedDocument { file, topology, problems } in &served.refused {
         metrics.refused_documents += 1;
@@ -123,12 +161,12 @@ pub(crate) async fn tell_vanished(
     vanished: &[(Place, TopologyId)],
     ledger: &impl Ledger,
     outbox: &impl Outbox,
-    now: Timestamp,
+    clock: &impl Clock,
     metrics: &mut Metrics,
 ) {
     let mut events = vec![];
     for (place, id) in vanished {
-        let say = Once { ledger, place: place.clone(), now };
+        let say = Once { ledger, place: place.clone(), clock, deadline: None };
         events.push(OutcomeEvent {
             detail_type: "Topology Missing".into(),
             place: place.clone(),
@@ -155,26 +193,31 @@ async fn send(events: &[OutcomeEvent], outbox: &impl Outbox, metrics: &mut Metri
     }
 }
 
-struct Once<'a, L> {
+struct Once<'a, L, K> {
     ledger: &'a L,
     place: Place,
-    now: Timestamp,
+    clock: &'a K,
+    deadline: Option<Timestamp>,
 }
 
-impl<L: Ledger> Once<'_, L> {
-    /// When the ledger cannot say whether it was said, it is said: twice is better than never.
+impl<L: Ledger, K: Clock> Once<'_, L, K> {
+    /// When the ledger cannot say whether it was said, or there is no time to ask, it is said: twice is better than never.
     async fn once(&self, what: &str, period: SignedDuration) -> bool {
         self.claim(what, period).await.unwrap_or(true)
     }
 
     async fn claim(&self, what: &str, period: SignedDuration) -> Result<bool, Fault> {
-        self.ledger.say_once(&self.place, what, self.now, period).await
+        let now = self.clock.now();
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            return Err(Fault::new("say_once", crate::FaultClass::Retryable, "the function's time is up"));
+        }
+        self.ledger.say_once(&self.place, what, now, period).await
     }
 }
 
 /// Names of what drifted without an event that told of it, now or before. A drift that is left standing and was told of is
 /// remembered, by what it is: another drift of the same resource needs an announcement of its own.
-async fn unannounced(report: &Report, swept: bool, say: &Once<'_, impl Ledger>) -> Vec<String> {
+async fn unannounced(report: &Report, swept: bool, say: &Once<'_, impl Ledger, impl Clock>) -> Vec<String> {
     let standing = !matches!(report.overall, Outcome::Applied | Outcome::InSync);
     // Somebody else is at work on it, perhaps because of the very event: whoever looks again can tell.
     let undecided = matches!(report.overall, Outcome::Converging { .. })
@@ -189,14 +232,19 @@ async fn unannounced(report: &Report, swept: bool, say: &Once<'_, impl Ledger>) 
     // What was put back is over.
     let period = if standing { ANNOUNCED } else { SignedDuration::ZERO };
     let mut silent = BTreeSet::new();
+    let mut claims = 0;
     for (resource, drifts) in drifted {
+        if claims >= ANNOUNCEMENTS {
+            break;
+        }
         let caused = drifts.iter().any(|(at, _)| report.causes.contains_key(at));
         let mut known = false;
         for (_, drift) in &drifts {
             let what = format!("{}#announced#{}#{}", scope(&report.key), resource.id, drift.summary);
             // A failed claim must not raise a false alarm about the trail.
             known |= !say.claim(&what, period).await.unwrap_or(false);
-            if known && swept {
+            claims += 1;
+            if (known && swept) || claims >= ANNOUNCEMENTS {
                 break;
             }
         }
@@ -208,51 +256,134 @@ async fn unannounced(report: &Report, swept: bool, say: &Once<'_, impl Ledger>) 
     silent.into_iter().collect()
 }
 
-enum Page {
-    No,
-    Yes,
-    /// If any of these was not told within the period.
-    Once(BTreeSet<String>, SignedDuration),
+const FAILED: &str = "Reconcile Failed";
+const HELD: &str = "Drift Held";
+/// Marks what is claimed about an exposure.
+const EXPOSED: &str = "exposure#";
+
+/// Whether a person is told.
+struct Page {
+    always: bool,
+    /// If any of these was not told of.
+    news: Option<News>,
 }
+
+/// What is told once within a period.
+struct News {
+    about: BTreeSet<String>,
+    period: SignedDuration,
+}
+
+/// Something that needs a person and that the worst outcome does not show.
+struct Hidden {
+    kind: &'static str,
+    news: News,
+    headline: String,
+}
+
+const NO_PAGE: Page = Page { always: false, news: None };
 
 fn kind_of(report: &Report, swept: bool) -> Option<(&'static str, Page)> {
     let exposed = report.drifts.iter().any(|drift| drift.severity == Severity::Exposure);
-    let failed: Vec<&ActionOutcome> =
-        report.actions.iter().filter(|action| matches!(action.outcome, Outcome::Failed(_))).collect();
+    let contained = Page { always: contained(report) > 0, news: None };
+    let news = |about, period| Some(News { about, period });
     Some(match &report.overall {
         // Nothing was wrong, and that is evidence when a sweep says so; after an event of our own making it is noise.
         Outcome::InSync if !swept => return None,
-        Outcome::InSync => ("In Sync", Page::No),
-        Outcome::Applied if exposed => ("Reconciled", Page::Yes),
-        Outcome::Applied => ("Reconciled", Page::No),
-        Outcome::Failed(fault) if fault.is_retryable() => ("Reconcile Pending", Page::No),
+        Outcome::InSync => ("In Sync", NO_PAGE),
+        Outcome::Applied => ("Reconciled", Page { always: exposed, news: None }),
+        Outcome::Failed(fault) if fault.is_retryable() => ("Reconcile Pending", contained),
         Outcome::Failed(fault) => {
-            let mut about: BTreeSet<String> = failed.iter().map(|action| action.summary.clone()).collect();
+            let mut about: BTreeSet<String> = failures(report).map(|action| action.summary.clone()).collect();
             if about.is_empty() {
                 about.insert(fault.operation.clone());
             }
-            ("Reconcile Failed", Page::Once(about, FAILED_AGAIN))
+            (FAILED, Page { news: news(about, FAILED_AGAIN), ..contained })
         }
-        Outcome::Converging { .. } if exposed && report.actions.iter().any(|a| a.outcome == Outcome::Applied) => {
-            ("Reconcile Pending", Page::Yes)
+        Outcome::Converging { .. } | Outcome::Skipped { .. } => ("Reconcile Pending", contained),
+        Outcome::Planned if exposed => {
+            ("Drift Found", Page { always: false, news: news(about_drifts(exposures(report)), HELD_AGAIN) })
         }
-        Outcome::Converging { .. } | Outcome::Skipped { .. } => ("Reconcile Pending", Page::No),
-        Outcome::Planned if exposed => ("Drift Found", Page::Once(exposures(report).collect(), HELD_AGAIN)),
-        Outcome::Planned => ("Drift Found", Page::No),
-        Outcome::Held { .. } if report.by_order && !exposed => ("Drift Held", Page::No),
-        Outcome::Held { .. } => ("Drift Held", Page::Once(standing_drift(report), HELD_AGAIN)),
+        Outcome::Planned => ("Drift Found", NO_PAGE),
+        Outcome::Held { .. } if report.by_order && !exposed => (HELD, NO_PAGE),
+        Outcome::Held { .. } => (HELD, Page { news: news(standing_drift(report), HELD_AGAIN), ..contained }),
     })
+}
+
+/// Exposures that are contained now, or that AWS accepted to contain.
+fn contained(report: &Report) -> u64 {
+    let done = |drift: &&Drift| {
+        let its = |action: &ActionOutcome| action.contains && action.resource == drift.resource;
+        report.overall == Outcome::Applied
+            || report.actions.iter().any(|action| its(action) && action.outcome == Outcome::Applied)
+    };
+    exposures(report).filter(done).count() as u64
+}
+
+/// Exposures that failed for good or are held, where another outcome speaks for the run.
+fn hidden(report: &Report, kind: Option<&'static str>) -> Vec<Hidden> {
+    if matches!(report.overall, Outcome::InSync | Outcome::Applied) {
+        return vec![];
+    }
+    let mut hidden = vec![];
+    let failed: Vec<&ActionOutcome> = failures(report).filter(|action| action.contains).collect();
+    if let Some(first) = failed.first().filter(|_| kind != Some(FAILED)) {
+        let why = match &first.outcome {
+            Outcome::Failed(fault) => fault.to_string(),
+            _ => String::new(),
+        };
+        let more = more(failed.len());
+        let headline = format!("{}: {}: an exposure stays open: {why}{more}", subject(&report.key), first.summary);
+        let about = failed.iter().map(|action| action.summary.clone()).collect();
+        hidden.push(Hidden { kind: FAILED, news: News { about, period: FAILED_AGAIN }, headline });
+    }
+    let orders = report.actions.iter().filter(|action| action.contains).filter_map(|action| match &action.outcome {
+        Outcome::Held { why, remedy } => Some((&action.resource, &action.name, why, remedy)),
+        _ => None,
+    });
+    let acted_upon = |resource: &ResourceKey| report.actions.iter().any(|a| a.contains && a.resource == *resource);
+    let plans = report.held.iter().filter(|held| !acted_upon(&held.resource));
+    let plans = plans.map(|Held { resource, name, why, remedy }| (resource, name, why, remedy));
+    let held: Vec<_> = orders
+        .chain(plans)
+        .filter(|(resource, ..)| exposures(report).any(|drift| drift.resource == **resource))
+        .collect();
+    if let Some((_, name, why, remedy)) = held.first().filter(|_| kind != Some(HELD)) {
+        let more = more(held.len());
+        let headline = format!("{}: {name}: an exposure is held: {why}; {remedy}{more}", subject(&report.key));
+        let ours = |drift: &&Drift| held.iter().any(|(resource, ..)| **resource == drift.resource);
+        let about = about_drifts(exposures(report).filter(ours));
+        hidden.push(Hidden { kind: HELD, news: News { about, period: HELD_AGAIN }, headline });
+    }
+    hidden
+}
+
+fn more(all: usize) -> String {
+    if all > 1 { format!(" (and {} more)", all - 1) } else { String::new() }
+}
+
+/// Actions that will not succeed by trying again.
+fn failures(report: &Report) -> impl Iterator<Item = &ActionOutcome> {
+    let for_good = |action: &&ActionOutcome| matches!(&action.outcome, Outcome::Failed(fault) if !fault.is_retryable());
+    report.actions.iter().filter(for_good)
 }
 
 /// What is left standing: the same is not told twice, and something new is.
 fn standing_drift(report: &Report) -> BTreeSet<String> {
-    let drifts = report.drifts.iter().map(|drift| drift.resource.id.to_string());
-    drifts.chain(report.held.iter().map(|held| held.resource.id.to_string())).collect()
+    let mut about = about_drifts(report.drifts.iter());
+    about.extend(report.held.iter().map(|held| held.resource.id.to_string()));
+    about
 }
 
-fn exposures(report: &Report) -> impl Iterator<Item = String> {
-    let exposed = report.drifts.iter().filter(|drift| drift.severity == Severity::Exposure);
-    exposed.map(|drift| drift.resource.id.to_string())
+fn exposures(report: &Report) -> impl Iterator<Item = &Drift> {
+    report.drifts.iter().filter(|drift| drift.severity == Severity::Exposure)
+}
+
+/// A second difference of one resource is another one: it is told by what it says, not only by where it is.
+fn about_drifts<'a>(drifts: impl Iterator<Item = &'a Drift>) -> BTreeSet<String> {
+    drifts
+        .map(|Drift { resource, name: _, severity, summary }| format!("{severity}#{}#{summary}", resource.id))
+        .collect()
 }
 
 fn scope(key: &LoopKey) -> String {

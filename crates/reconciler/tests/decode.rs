@@ -70,7 +70,7 @@ fn told(result: &Result<Decoded, Error>) -> String {
     };
     let mut text = String::new();
     for hint in hints {
-        let Hint { place, resources, topology, causes, first_seen, attempt } = hint;
+        let Hint { place, resources, topology, causes, first_seen, attempt, chain_since: _ } = hint;
         let ids: Vec<&str> = resources.iter().map(|id| id.as_str()).collect();
         let ids = if ids.is_empty() { "everything".to_owned() } else { ids.join(" ") };
         let of = topology.as_ref().map(|id| format!(" of {id}")).unwrap_or_default();

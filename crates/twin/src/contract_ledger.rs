@@ -46,6 +46,7 @@ fn intent(resource: &str, action: &str, run: &str, effect: Effect, when: Timesta
         contains: false,
         causes: vec![Cause {
             event_id: "e-1".into(),
+            request_id: None,
             event_name: "AuthorizeSecurityGroupIngress".into(),
             at: T,
             principal: Principal { kind: "Root".into(), arn: None, role: None },
@@ -140,7 +141,7 @@ async fn tokens(ledger: &impl Ledger, salt: &str) {
     let other = ledger.intend(&lease, &intent("sg-a", "shut", "b", Effect::Remove, at(5))).await.expect("intend");
     let other = other.expect("leased");
     assert_ne!(other, token);
-    let receipt = Receipt { created: vec!["sgr-1".into()], request_id: Some("r-1".into()) };
+    let receipt = Receipt { created: vec!["sgr-1".into()], request_id: Some("r-1".into()), already: false };
     ledger.settle(&key, &token, &Ok(receipt.clone()), Some(json!({"none": "test"})), at(6)).await.expect("settle");
     let refused =
         Fault { code: Some("UnauthorizedOperation".into()), ..Fault::new("Revoke", FaultClass::Terminal, "no") };

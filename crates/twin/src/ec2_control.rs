@@ -74,7 +74,7 @@ impl Ec2 {
                 vec![]
             }
         };
-        Ok(Receipt { created, request_id: None })
+        Ok(Receipt { created, request_id: None, already: false })
     }
 }
 

@@ -238,7 +238,7 @@ impl Apply<SecurityGroups> for TwinEc2 {
                     Change::Redescribe { .. } => false,
                 };
                 if so_already && change.len() == 1 {
-                    return Ok(Receipt::default());
+                    return Ok(Receipt { already: true, ..Receipt::default() });
                 }
                 Err(classify(operation, change.len(), refusal))
             }

@@ -16,6 +16,8 @@ pub struct Sent {
     pub events: Vec<OutcomeEvent>,
     /// Topologies whose controls were asked to look, with the reason.
     pub requests: Vec<(Vec<(Place, TopologyId)>, String)>,
+    /// Which calls came, in order.
+    pub order: Vec<&'static str>,
 }
 
 /// Records instead of sending.
@@ -40,32 +42,33 @@ impl Outbox {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn works(&self) -> Result<(), Fault> {
+    fn works(&self, operation: &'static str) -> Result<(), Fault> {
+        self.guard().order.push(operation);
         self.broken.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
     }
 }
 
 impl reconciler::Outbox for Outbox {
     async fn resend(&self, hints: &[Hint], delay: SignedDuration) -> Result<(), Fault> {
-        self.works()?;
+        self.works("resend")?;
         self.guard().resent.push((hints.to_vec(), delay));
         Ok(())
     }
 
     async fn dead_letter(&self, hints: &[Hint], why: &str) -> Result<(), Fault> {
-        self.works()?;
+        self.works("dead_letter")?;
         self.guard().dead.push((hints.to_vec(), why.to_owned()));
         Ok(())
     }
 
     async fn publish(&self, events: &[OutcomeEvent]) -> Result<(), Fault> {
-        self.works()?;
+        self.works("publish")?;
         self.guard().events.extend_from_slice(events);
         Ok(())
     }
 
     async fn request(&self, topologies: &[(Place, TopologyId)], why: &str) -> Result<(), Fault> {
-        self.works()?;
+        self.works("request")?;
         self.guard().requests.push((topologies.to_vec(), why.to_owned()));
         Ok(())
     }

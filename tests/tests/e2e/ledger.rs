@@ -36,7 +36,7 @@ async fn a_receipt_of_any_size_is_settled() {
     };
     let token = ledger.intend(&lease, &intent).await.unwrap().unwrap();
     let created = (0..250).map(|n| format!("nat-{n}").as_str().into()).collect();
-    let receipt = Receipt { created, request_id: None };
+    let receipt = Receipt { created, request_id: None, already: false };
     let inverse = json!({ "exact": "x".repeat(250_000) });
     ledger.settle(&key, &token, &Ok(receipt), Some(inverse), now).await.unwrap();
 

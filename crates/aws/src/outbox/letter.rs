@@ -62,6 +62,7 @@ fn told(message: &mut String, report: &Report) {
         causes,
         event_path_blind,
         fresh: _,
+        contended: _,
         actions,
         held,
         by_order: _,
@@ -93,7 +94,7 @@ fn told(message: &mut String, report: &Report) {
         }
     });
     section(message, "What was done", actions, |message, action| {
-        let ActionOutcome { resource: _, name: _, summary, contains: _, caveat, outcome: became } = action;
+        let ActionOutcome { resource: _, name: _, summary, contains: _, caveat, ordered: _, outcome: became } = action;
         line(message, format!("- {summary}: {}", outcome(became)));
         if let Some(caveat) = caveat {
             line(message, format!("    note: {caveat}"));
@@ -123,7 +124,17 @@ fn section<T>(
 }
 
 fn who(cause: &Cause) -> String {
-    let Cause { event_id, event_name, at, principal, source_ip, user_agent: _, invoked_by, resources: _ } = cause;
+    let Cause {
+        event_id,
+        request_id: _,
+        event_name,
+        at,
+        principal,
+        source_ip,
+        user_agent: _,
+        invoked_by,
+        resources: _,
+    } = cause;
     let caller = principal.arn.as_deref().unwrap_or(&principal.kind);
     let mut text = format!("{caller}, {event_name} at {at}");
     if let Some(address) = source_ip {
@@ -176,6 +187,7 @@ mod tests {
         let resource = place.key("sg-1");
         let cause = Cause {
             event_id: "8f1c".into(),
+            request_id: None,
             event_name: "AuthorizeSecurityGroupIngress".into(),
             at,
             principal: Principal {
@@ -201,12 +213,14 @@ mod tests {
             causes: [(0, vec![cause])].into(),
             event_path_blind: false,
             fresh: false,
+            contended: false,
             actions: vec![ActionOutcome {
                 resource: resource.clone(),
                 name: "main/alb".into(),
                 summary: "revoke tcp 22 from 0.0.0.0/0 on main/alb".into(),
                 contains: true,
                 caveat: Some("tracked connections survive".into()),
+                ordered: false,
                 outcome: Outcome::Applied,
             }],
             held: vec![Held {

@@ -77,6 +77,7 @@ mod tests {
         let principal = Principal { kind: "AssumedRole".into(), arn: Some("arn".repeat(30)), role: None };
         let cause = Cause {
             event_id: "e".repeat(36),
+            request_id: None,
             event_name: "AuthorizeSecurityGroupIngress".into(),
             at: Timestamp::UNIX_EPOCH,
             principal,
@@ -92,6 +93,7 @@ mod tests {
             causes: vec![cause; causes],
             first_seen: Timestamp::UNIX_EPOCH,
             attempt: 1,
+            chain_since: None,
         }
     }
 

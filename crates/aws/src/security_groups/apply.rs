@@ -24,7 +24,7 @@ impl Apply<SecurityGroups> for Network {
         };
         done.or_else(|fault| {
             if action.len() == 1 && so_already(action, &fault) {
-                return Ok(Receipt::default());
+                return Ok(Receipt { already: true, ..Receipt::default() });
             }
             if fault.code.as_deref().is_some_and(|code| code.contains("NotFound")) {
                 // What was remembered of names and ids is out of date: the next observation asks again.
@@ -106,7 +106,7 @@ impl Network {
                 done.request_id().map(Into::into)
             }
         };
-        Ok(Receipt { created: vec![], request_id })
+        Ok(Receipt { created: vec![], request_id, already: false })
     }
 
     async fn redescribe(
@@ -140,7 +140,7 @@ impl Network {
                 done.request_id().map(Into::into)
             }
         };
-        Ok(Receipt { created: vec![], request_id })
+        Ok(Receipt { created: vec![], request_id, already: false })
     }
 }
 

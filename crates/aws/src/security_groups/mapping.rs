@@ -112,7 +112,7 @@ pub(super) fn receipt(parts: &[RuleSpec], made: &[SecurityGroupRule], request_id
     if created.len() != parts.len() || !made.is_empty() {
         created.clear();
     }
-    Receipt { created, request_id: request_id.map(Into::into) }
+    Receipt { created, request_id: request_id.map(Into::into), already: false }
 }
 
 /// Whether AWS's answer names the peer that was asked for: AWS fills in the account of a group.
@@ -244,7 +244,10 @@ mod tests {
             made("sgr-a").cidr_ipv4(ten).build(),
         ];
         let ids: Vec<ResourceId> = ["sgr-a", "sgr-b", "sgr-c"].map(Into::into).into();
-        assert_eq!(receipt(&parts, &answer, Some("r-1")), Receipt { created: ids, request_id: Some("r-1".into()) });
+        assert_eq!(
+            receipt(&parts, &answer, Some("r-1")),
+            Receipt { created: ids, request_id: Some("r-1".into()), already: false }
+        );
         // A part that the answer does not account for: nobody knows which rule is which.
         assert!(receipt(&parts, &answer[1..], None).created.is_empty());
         assert!(receipt(&parts[1..], &answer, None).created.is_empty());

@@ -30,6 +30,7 @@ pub(super) fn decode(envelope: &Envelope<'_>) -> Decoded {
     let at = time(record, "eventTime", envelope.now).unwrap_or(envelope.at);
     let cause = Cause {
         event_id: owned(record, "eventID").or_else(|| envelope.id.clone()).unwrap_or_default(),
+        request_id: owned(record, "requestID"),
         event_name: owned(record, "eventName").unwrap_or_else(|| "an unnamed call".into()),
         at,
         principal: principal(record.get("userIdentity").unwrap_or(&Value::Null)),

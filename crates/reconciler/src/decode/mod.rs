@@ -73,7 +73,7 @@ impl Envelope<'_> {
     /// Too many ids to believe are treated like none: the whole place is looked at, so that padding cannot hide a change.
     fn hint(&self, found: Found, causes: Vec<Cause>, first_seen: Timestamp) -> Hint {
         let resources = if found.overflow { Default::default() } else { found.ids };
-        Hint { place: self.place.clone(), resources, topology: None, causes, first_seen, attempt: 0 }
+        Hint { place: self.place.clone(), resources, topology: None, causes, first_seen, attempt: 0, chain_since: None }
     }
 }
 
@@ -170,6 +170,7 @@ fn recheck(message: &Value, now: Timestamp) -> Result<Decoded, Error> {
     }
     for hint in &mut hints {
         hint.first_seen = hint.first_seen.min(now);
+        hint.chain_since = hint.chain_since.map(|since| since.min(now));
     }
     Ok(Decoded::Look(hints))
 }
@@ -180,5 +181,13 @@ pub fn recheck_body(hints: &[Hint]) -> String {
 }
 
 fn poke(place: Place, ids: impl IntoIterator<Item = ResourceId>, at: Timestamp) -> Hint {
-    Hint { place, resources: ids.into_iter().collect(), topology: None, causes: vec![], first_seen: at, attempt: 0 }
+    Hint {
+        place,
+        resources: ids.into_iter().collect(),
+        topology: None,
+        causes: vec![],
+        first_seen: at,
+        attempt: 0,
+        chain_since: None,
+    }
 }

@@ -18,29 +18,44 @@ pub(crate) enum Again {
     Lost,
 }
 
+/// Why hints are sent again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Because {
+    /// They could not be finished: a growing delay, never less than this, and the attempts are counted.
+    Unfinished(SignedDuration),
+    /// Another run holds the lease: that says nothing against this one, which must not fall behind with every try.
+    Contended,
+}
+
 /// Sends hints again, or gives them up when they were sent often or long enough.
 pub(crate) async fn again(
     hints: Vec<Hint>,
-    least: SignedDuration,
+    because: Because,
     why: &str,
     settings: &Settings,
     outbox: &impl Outbox,
     now: Timestamp,
 ) -> Again {
     let attempt = hints.iter().map(|hint| hint.attempt).min().unwrap_or_default();
-    let first_seen = hints.iter().map(|hint| hint.first_seen).min().unwrap_or(now);
-    // A replayed event may be old when it first arrives: only a chain can be too long.
-    let long = attempt > 0 && now.duration_since(first_seen) > Settings::CHAIN;
+    // An event may be old, or may lie about its time: only what was seen here makes a chain too long.
+    let since = chain_since(hints.iter());
+    let long = since.is_some_and(|since| now.duration_since(since) > Settings::CHAIN);
     if attempt >= Settings::ATTEMPTS || long {
-        let why = format!("{why} (after {attempt} attempts since {first_seen})");
+        let why = format!("{why} (after {attempt} attempts since {})", since.unwrap_or(now));
         return match outbox.dead_letter(&hints, &why).await {
             Ok(()) => Again::GivenUp(why),
             Err(fault) => lost(&fault),
         };
     }
-    let doubled = settings.recheck.checked_mul(1 << attempt.min(10)).unwrap_or(Settings::LONGEST_DELAY);
-    let delay = least.max(doubled).min(Settings::LONGEST_DELAY);
-    let next: Vec<Hint> = hints.into_iter().map(|hint| Hint { attempt: attempt + 1, ..hint }).collect();
+    let (delay, attempt) = match because {
+        Because::Contended => (Settings::CONTENDED, attempt),
+        Because::Unfinished(least) => {
+            let doubled = settings.recheck.checked_mul(1 << attempt.min(10)).unwrap_or(Settings::LONGEST_DELAY);
+            (least.max(doubled).min(Settings::LONGEST_DELAY), attempt + 1)
+        }
+    };
+    let since = |hint: &Hint| Some(hint.chain_since.unwrap_or(now));
+    let next: Vec<Hint> = hints.into_iter().map(|hint| Hint { attempt, chain_since: since(&hint), ..hint }).collect();
     match outbox.resend(&next, delay).await {
         Ok(()) => Again::Sent,
         Err(fault) => lost(&fault),
@@ -50,6 +65,13 @@ pub(crate) async fn again(
 fn lost(fault: &crate::Fault) -> Again {
     tracing::warn!(%fault, "hints could not be sent again: their messages go back to the queue");
     Again::Lost
+}
+
+/// The youngest chain counts, and a hint that starts one now is the youngest: nothing old can end what is fresh.
+fn chain_since<'a>(mut hints: impl Iterator<Item = &'a Hint>) -> Option<Timestamp> {
+    hints
+        .try_fold(Timestamp::MIN, |youngest, hint| Some(youngest.max(hint.chain_since?)))
+        .filter(|youngest| *youngest > Timestamp::MIN)
 }
 
 /// All hints of one topology as one, that names it outright: the next look needs no locating.
@@ -74,6 +96,7 @@ pub(super) fn merge<'a>(
         topology: Some(topology.clone()),
         causes,
         first_seen: hints.clone().map(|hint| hint.first_seen).min().unwrap_or(now),
-        attempt: hints.map(|hint| hint.attempt).min().unwrap_or_default(),
+        attempt: hints.clone().map(|hint| hint.attempt).min().unwrap_or_default(),
+        chain_since: chain_since(hints),
     }
 }

@@ -9,13 +9,15 @@ use crate::{
     Clock, Decoded, Eyes, Fault, Hands, Hint, Ledger, Metrics, Outbox, Outcome, Ports, Report, Run, Served, Settings,
     decode,
 };
-use again::{Again, again, merge};
+use again::{Again, Because, again, merge};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use topology::{Control, TopologyId};
 
 /// How often an older function offers its hints to a newer one: longer than an old environment lives on after a deploy.
 const HANDOVERS: u32 = 4;
+/// No longer than the attempts make it.
+const AT_ONCE: Because = Because::Unfinished(SignedDuration::ZERO);
 
 /// One message of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,11 +85,10 @@ where
     }
     for (hints, fault) in routes.later {
         let back = batch.of(&hints).cloned().collect();
-        put_off::<C>(&mut batch, &hints, back, &fault, SignedDuration::ZERO, ports.outbox, ports.clock, settings, None)
-            .await;
+        put_off::<C>(&mut batch, &hints, back, &fault, AT_ONCE, ports.outbox, ports.clock, settings, None).await;
     }
     if routes.errands.iter().any(|errand| errand.everything) && !served.refused.is_empty() {
-        tell_refused(served, ports.ledger, ports.outbox, ports.clock.now(), &mut batch.metrics).await;
+        tell_refused(served, ports.ledger, ports.outbox, ports.clock, &mut batch.metrics).await;
     }
     for errand in routes.errands {
         run_errand::<C, _, _, _, _, _>(&mut batch, errand, served, ports, settings, run).await;
@@ -139,8 +140,7 @@ async fn run_errand<C, E, H, L, O, K>(
     let id = &topology.id;
     if run.deadline.is_some_and(|deadline| ports.clock.now() >= deadline) {
         let fault = Fault::new("reconcile", crate::FaultClass::Retryable, "the function's time is up");
-        let zero = SignedDuration::ZERO;
-        put_off::<C>(batch, &hints, vec![merged], &fault, zero, ports.outbox, ports.clock, settings, Some(id)).await;
+        put_off::<C>(batch, &hints, vec![merged], &fault, AT_ONCE, ports.outbox, ports.clock, settings, Some(id)).await;
         return;
     }
     let eventful = !merged.causes.is_empty() || !everything;
@@ -156,8 +156,7 @@ async fn run_errand<C, E, H, L, O, K>(
         Ok(None) => return,
         Err(fault) if fault.is_retryable() => {
             tracing::warn!(topology = %id, %fault, "not reconciled now");
-            let zero = SignedDuration::ZERO;
-            put_off::<C>(batch, &hints, vec![merged], &fault, zero, ports.outbox, ports.clock, settings, Some(id))
+            put_off::<C>(batch, &hints, vec![merged], &fault, AT_ONCE, ports.outbox, ports.clock, settings, Some(id))
                 .await;
             return;
         }
@@ -169,19 +168,19 @@ async fn run_errand<C, E, H, L, O, K>(
             return;
         }
     };
-    let now = ports.clock.now();
-    tell(&mut report, everything && merged.causes.is_empty(), ports.ledger, ports.outbox, now, &mut batch.metrics)
-        .await;
-    batch.metrics.add(Metrics::of(&report));
     let put = match &report.overall {
         // Functions do not update at the same instant: the newer one reads the same queue.
         Outcome::Held { why, .. } if report.older_layer && merged.attempt < HANDOVERS => {
-            Some((SignedDuration::ZERO, Fault::new("reconcile", crate::FaultClass::Retryable, why.clone())))
+            Some((AT_ONCE, Fault::new("reconcile", crate::FaultClass::Retryable, why.clone())))
         }
-        Outcome::Converging { recheck_after, why } => {
-            Some((*recheck_after, Fault::new("reconcile", crate::FaultClass::Retryable, why.clone())))
+        Outcome::Converging { recheck_after: _, why } if report.contended => {
+            Some((Because::Contended, Fault::new("reconcile", crate::FaultClass::Retryable, why.clone())))
         }
-        Outcome::Failed(fault) if fault.is_retryable() => Some((SignedDuration::ZERO, fault.clone())),
+        Outcome::Converging { recheck_after, why } => Some((
+            Because::Unfinished(*recheck_after),
+            Fault::new("reconcile", crate::FaultClass::Retryable, why.clone()),
+        )),
+        Outcome::Failed(fault) if fault.is_retryable() => Some((AT_ONCE, fault.clone())),
         Outcome::Failed(_)
         | Outcome::InSync
         | Outcome::Planned
@@ -189,10 +188,14 @@ async fn run_errand<C, E, H, L, O, K>(
         | Outcome::Held { .. }
         | Outcome::Skipped { .. } => None,
     };
-    batch.reports.push(report);
-    if let Some((least, fault)) = put {
-        put_off::<C>(batch, &hints, vec![merged], &fault, least, ports.outbox, ports.clock, settings, Some(id)).await;
+    let swept = everything && merged.causes.is_empty();
+    // First of all the look that is still owed: whatever telling takes, it must not be lost when the function is cut off.
+    if let Some((because, fault)) = put {
+        put_off::<C>(batch, &hints, vec![merged], &fault, because, ports.outbox, ports.clock, settings, Some(id)).await;
     }
+    tell(&mut report, swept, ports.ledger, ports.outbox, ports.clock, run, &mut batch.metrics).await;
+    batch.metrics.add(Metrics::of(&report));
+    batch.reports.push(report);
 }
 
 #[allow(clippy::too_many_arguments, reason = "one decision's whole context; a struct would only rename it")]
@@ -201,7 +204,7 @@ async fn put_off<C: Control>(
     positions: &BTreeSet<usize>,
     hints: Vec<Hint>,
     fault: &Fault,
-    least: SignedDuration,
+    because: Because,
     outbox: &impl Outbox,
     clock: &impl Clock,
     settings: &Settings,
@@ -210,7 +213,7 @@ async fn put_off<C: Control>(
     let place = hints.first().map(|hint| hint.place.clone());
     let count = hints.len() as u64;
     let why = fault.to_string();
-    match again(hints, least, &why, settings, outbox, clock.now()).await {
+    match again(hints, because, &why, settings, outbox, clock.now()).await {
         Again::Sent => {}
         Again::Lost => batch.fail(positions),
         Again::GivenUp(why) => {

@@ -8,7 +8,7 @@ pub(crate) use conclude::{idle, judged_only};
 pub(crate) use undo::{Undone, undo};
 
 use crate::guard::{self, Item, StackView, Verdict};
-use crate::survey::{Survey, begin, described, spoken, survey};
+use crate::survey::{Survey, begin, described, refused, survey};
 use crate::{
     ActionOutcome, Clock, Fault, Hands, Lease, Ledger, Limits, Outcome, Report, Run, Settings, StackStatus, Stacks,
     Target,
@@ -76,14 +76,15 @@ pub async fn enforce<C: Control>(
         // Nothing to do, or nothing that may be done: no lease is taken and nothing is written.
         report.by_order = guard::by_order(&verdicts) && first.plan.held.is_empty();
         let verdicts = first.plan.steps.iter().zip(verdicts);
-        let outcomes = verdicts.filter_map(|(step, v)| Some(described(step, spoken(v, first.standing.now)?)));
+        let outcomes = verdicts.filter_map(|(step, verdict)| refused(step, verdict, first.standing.now));
         report.actions = outcomes.collect();
         report.overall = conclude::judged_only(&report.actions, &first.plan, first.standing.now);
         return Ok(Some(report));
     }
     let Some(lease) = ledger.lease(&target.key, &run.id, clock.now(), settings.lease).await? else {
         let why = "another run is at work on it".to_owned();
-        let wait = Outcome::Converging { recheck_after: settings.recheck, why };
+        let wait = Outcome::Converging { recheck_after: Settings::CONTENDED, why };
+        report.contended = true;
         report.actions = first.plan.steps.iter().map(|step| described(step, wait.clone())).collect();
         report.overall = wait;
         return Ok(Some(report));

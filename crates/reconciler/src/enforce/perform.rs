@@ -2,7 +2,7 @@
 
 use super::{Progress, Stop};
 use crate::guard::Verdict;
-use crate::survey::{Survey, described, spoken};
+use crate::survey::{Survey, described, refused};
 use crate::{ActionOutcome, Apply, Clock, Fault, FaultClass, Intent, Lease, Ledger, Outcome, Run, Target};
 use jiff::SignedDuration;
 use std::collections::VecDeque;
@@ -25,13 +25,16 @@ pub(super) async fn round<C: Control>(
     let mut called = false;
     for (step, verdict) in survey.plan.steps.iter().zip(verdicts) {
         let key = key_of(&step.action);
-        let held = spoken(verdict, survey.standing.now);
+        if progress.accepted.contains(&key) {
+            // It stays on the report as done, which it is; what needs it to be seen waits.
+            done.push(false);
+            continue;
+        }
+        let held = refused(step, verdict, survey.standing.now);
+        let ordered = held.as_ref().is_some_and(|held| held.ordered);
+        let held = held.map(|held| held.outcome);
         let missing = step.needs.iter().find(|needed| done.get(**needed) != Some(&true));
         let outcome = match (progress.outcome(&key), held, missing) {
-            _ if progress.accepted.contains(&key) => Outcome::Converging {
-                recheck_after: SignedDuration::ZERO,
-                why: "AWS accepted it and does not show it yet".into(),
-            },
             (Some(Outcome::Failed(fault)), _, _) => Outcome::Failed(fault.clone()),
             (_, Some(held), _) => held,
             (_, None, Some(needed)) => {
@@ -47,7 +50,7 @@ pub(super) async fn round<C: Control>(
             }
         };
         done.push(outcome == Outcome::Applied);
-        progress.note(key, described(step, outcome));
+        progress.note(key, ActionOutcome { ordered, ..described(step, outcome) });
         if progress.stopped.is_some() {
             break;
         }

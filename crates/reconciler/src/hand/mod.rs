@@ -5,7 +5,7 @@ mod input;
 mod status;
 mod words;
 
-use crate::dispatch::again::{Again, again};
+use crate::dispatch::again::{Again, Because, again};
 use crate::enforce::{Undone, undo};
 use crate::reconcile::{Ask, only_look, reconcile};
 use crate::tell::tell;
@@ -208,23 +208,32 @@ where
     let mut metrics = Metrics::default();
     if let Some(report) = &mut report {
         let now = ports.clock.now();
-        tell(report, false, ports.ledger, ports.outbox, now, &mut metrics).await;
-        metrics.add(Metrics::of(report));
         if let Outcome::Converging { recheck_after, why } = &report.overall {
             // The loop goes on with it; whoever asked need not wait.
             let hint = hint(served, topology, only, now);
-            let sent = again(vec![hint], *recheck_after, why, &settings, ports.outbox, now).await;
+            let because = if report.contended { Because::Contended } else { Because::Unfinished(*recheck_after) };
+            let sent = again(vec![hint], because, why, &settings, ports.outbox, now).await;
             if matches!(sent, Again::Lost) {
                 tracing::warn!(topology = %id, "the recheck could not be sent: the sweep looks again");
             }
         }
+        tell(report, false, ports.ledger, ports.outbox, ports.clock, run, &mut metrics).await;
+        metrics.add(Metrics::of(report));
     }
     Ok(Answer { metrics, ..told::<C>(id, report) })
 }
 
 fn hint(served: &Served, topology: &Topology, resources: BTreeSet<ResourceId>, now: jiff::Timestamp) -> Hint {
     let place = served.place_of(topology);
-    Hint { place, resources, topology: Some(topology.id.clone()), causes: vec![], first_seen: now, attempt: 0 }
+    Hint {
+        place,
+        resources,
+        topology: Some(topology.id.clone()),
+        causes: vec![],
+        first_seen: now,
+        attempt: 0,
+        chain_since: None,
+    }
 }
 
 fn told<C: Control>(id: &TopologyId, report: Option<Report>) -> Answer {

@@ -265,6 +265,31 @@ async fn rechecks_keep_their_cause_and_end() {
 }
 
 #[tokio::test]
+async fn an_old_or_a_forged_time_gives_up_nothing_that_is_fresh() {
+    let world = World::new().await;
+    let fresh = world.expose();
+    let forged = world.event_at("AuthorizeSecurityGroupIngress", &world.app, jiff::Timestamp::UNIX_EPOCH, "e-forged");
+    let throttled = reconciler::Fault::new("Revoke", reconciler::FaultClass::Retryable, "RequestLimitExceeded");
+    let mut bodies = vec![fresh, forged.clone()];
+    for attempt in 1..=3 {
+        world.ec2.fail("RevokeSecurityGroupIngress", 0, throttled.clone());
+        world.dispatch(&bodies).await;
+        let sent = world.outbox.take();
+        assert!(sent.dead.is_empty(), "attempt {attempt}: {:?}", sent.dead);
+        let [(hints, delay)] = sent.resent.as_slice() else { panic!("one recheck: {:?}", sent.resent) };
+        world.clock.advance(*delay);
+        bodies = vec![reconciler::recheck_body(hints), forged.clone()];
+    }
+    // Nor does a chain that is at its end take along what has only just arrived.
+    let mut old: serde_json::Value = serde_json::from_str(&bodies[0]).unwrap();
+    old["hints"][0]["chain_since"] = json!("1970-01-01T00:00:00Z");
+    world.ec2.fail("RevokeSecurityGroupIngress", 0, throttled);
+    world.dispatch(&[old.to_string(), world.event("AuthorizeSecurityGroupIngress", &world.app)]).await;
+    let sent = world.outbox.take();
+    assert!(sent.dead.is_empty() && sent.resent.len() == 1, "{sent:?}");
+}
+
+#[tokio::test]
 async fn when_rechecks_cannot_be_sent_the_message_stays() {
     let world = World::new().await;
     let event = world.expose();

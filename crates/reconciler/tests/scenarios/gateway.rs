@@ -140,7 +140,7 @@ impl Apply<Gateways> for Cloud {
         if std::mem::take(&mut sky.lose) {
             return Err(Fault::new("CreateNatGateway", FaultClass::Retryable, "timed out"));
         }
-        Ok(Receipt { created: vec!["nat-1".into()], request_id: None })
+        Ok(Receipt { created: vec!["nat-1".into()], request_id: None, already: false })
     }
 }
 

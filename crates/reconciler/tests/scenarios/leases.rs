@@ -181,3 +181,41 @@ async fn an_intent_needs_the_lease() {
     };
     assert_eq!(world.ledger.intend(&lease, &intent).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn waiting_for_another_run_is_short_never_doubled_and_no_attempt() {
+    let mut world = World::new().await;
+    world.settings.recheck = SignedDuration::from_secs(300);
+    let mut bodies = vec![world.expose()];
+    let lease = world.ledger.lease(&world.key(), "other", world.clock.now(), SignedDuration::from_secs(900)).await;
+    let lease = lease.unwrap().unwrap();
+    for _ in 0..20 {
+        let outcome = world.dispatch(&bodies).await;
+        assert!(outcome.reports[0].contended);
+        let sent = world.outbox.take();
+        assert!(sent.dead.is_empty());
+        let [(hints, delay)] = sent.resent.as_slice() else { panic!("one recheck: {:?}", sent.resent) };
+        assert_eq!((hints[0].attempt, *delay), (0, Settings::CONTENDED));
+        assert!(*delay <= SignedDuration::from_secs(5));
+        world.clock.advance(*delay);
+        bodies = vec![reconciler::recheck_body(hints)];
+    }
+    world.ledger.release(lease, world.clock.now()).await.unwrap();
+    assert_eq!(world.dispatch(&bodies).await.reports[0].overall, Outcome::Applied);
+}
+
+#[tokio::test]
+async fn waiting_for_other_runs_ends_in_the_end() {
+    let world = World::new().await;
+    let event = world.expose();
+    let lasts = Settings::CHAIN + SignedDuration::from_hours(1);
+    let lease = world.ledger.lease(&world.key(), "other", world.clock.now(), lasts).await.unwrap();
+    assert!(lease.is_some());
+    world.dispatch(&[event]).await;
+    let rechecks = world.rechecks();
+    world.clock.advance(Settings::CHAIN);
+    world.dispatch(&rechecks).await;
+    let sent = world.outbox.take();
+    assert!(sent.resent.is_empty());
+    assert!(sent.dead[0].1.contains("another run"), "{:?}", sent.dead);
+}

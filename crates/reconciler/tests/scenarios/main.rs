@@ -12,4 +12,5 @@ mod layers;
 mod leases;
 mod modes;
 mod sweeping;
+mod telling;
 mod world;

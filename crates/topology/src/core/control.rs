@@ -118,6 +118,9 @@ pub struct Receipt {
     pub created: Vec<ResourceId>,
     /// The request id, for support cases.
     pub request_id: Option<String>,
+    /// It was so before the call: nothing was changed by us, so there is nothing of ours to take back.
+    #[serde(default)]
+    pub already: bool,
 }
 
 /// How to take an action back.

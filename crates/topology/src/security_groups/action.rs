@@ -62,7 +62,10 @@ impl Action for Change {
     }
 
     fn inverse(&self, receipt: &Receipt) -> Inverse<Self> {
-        let Receipt { created, request_id: _ } = receipt;
+        let Receipt { created, request_id: _, already } = receipt;
+        if *already {
+            return Inverse::None("it was so before the call: nothing was changed".into());
+        }
         match self {
             Self::Authorize { group, direction, rules } => {
                 if created.len() != rules.len() {
