@@ -8,9 +8,12 @@
     reason = "helpers of tests, which clippy takes for code"
 )]
 
+mod alarms;
 mod brakes;
 mod by_hand;
+mod deploy;
 mod hostile;
+mod layers;
 mod ledger;
 mod repairs;
 mod roles;

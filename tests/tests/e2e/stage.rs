@@ -324,6 +324,11 @@ impl Stage {
         made.vpc().and_then(|vpc| vpc.vpc_id()).expect("an id").to_owned()
     }
 
+    /// Where AWS's own doors are.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.reach.endpoint
+    }
+
     /// The Region that everything is in.
     pub(crate) fn region(&self) -> &str {
         &self.reach.region
@@ -369,6 +374,15 @@ fn folder() -> PathBuf {
     std::env::var_os("PLUMBLINE_STAGES")
         .expect("PLUMBLINE_STAGES is not set: these tests need local clouds; run them by scripts/test")
         .into()
+}
+
+/// Waits until something holds.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < PATIENCE, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Whether an outcome event reports a verified fix of the group.

@@ -1,0 +1,83 @@
+//! The next deploy of the control plane, with other documents: what `sam deploy` does, from a copy of `topologies/`.
+
+use crate::stage::{CONTROL_PLANE, Stage};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A copy of the repository's `topologies/`, removed when it goes out of scope.
+pub(crate) struct Documents(PathBuf);
+
+impl Documents {
+    /// Copies them.
+    pub(crate) fn copied() -> Self {
+        let slot = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").unwrap_or_default();
+        let folder = std::env::temp_dir().join(format!("plumbline-e2e-{}-{slot}", std::process::id()));
+        let documents = Self(folder);
+        for entry in fs::read_dir(root().join("topologies")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                documents.write(name, &fs::read_to_string(path.join("topology.yaml")).unwrap());
+            }
+        }
+        documents
+    }
+
+    /// Writes one document.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::create_dir_all(self.0.join(name)).unwrap();
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// Replaces a text that is there in one document.
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(name)).unwrap();
+        assert!(text.contains(from), "no `{from}` in {name}");
+        self.write(name, &text.replacen(from, to, 1));
+    }
+
+    /// Takes one document away.
+    pub(crate) fn remove(&self, name: &str) {
+        fs::remove_dir_all(self.0.join(name)).unwrap();
+    }
+
+    /// Deploys template.yaml with these documents as its layer; answers the ARN of the layer's version.
+    pub(crate) fn deploy(&self, stage: &Stage) -> String {
+        let answer = Command::new(root().join(".venv/localcloud/bin/python"))
+            .current_dir(root())
+            .args(["-m", "localcloud.deploy", "--quiet", "--template", "template.yaml"])
+            .args(["--stack", CONTROL_PLANE, "--parameter", "RecheckSeconds=1"])
+            .args(["--endpoint", stage.endpoint(), "--region", stage.region()])
+            .arg("--binaries")
+            .arg(binaries())
+            .arg("--topologies")
+            .arg(&self.0)
+            .output()
+            .expect("the local cloud's Python is there; scripts/test installs it");
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+        let outputs: serde_json::Value = serde_json::from_slice(&answer.stdout).expect("outputs");
+        outputs["TopologiesLayer"].as_str().expect("the layer").to_owned()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name).join("topology.yaml")
+    }
+}
+
+impl Drop for Documents {
+    fn drop(&mut self) {
+        // A temporary folder that is left behind fails no test.
+        _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+/// The folder of the binaries that were built with this test: `target/debug/deps/e2e-…` is beside them.
+fn binaries() -> PathBuf {
+    let test = std::env::current_exe().expect("this test");
+    test.ancestors().nth(2).expect("target/debug").to_owned()
+}
