@@ -40,6 +40,33 @@ def _announce(
     )
 
 
+class NoSuchStack(Exception):
+    """No stack of that name."""
+
+
+def set_status(name: str, status: str, account: str | None = None, region: str | None = None) -> int:
+    """Put the stacks of a name in a status, as an operation on them would; returns how many there are.
+
+    An operation of the engine is over in milliseconds; a real one keeps a stack in `UPDATE_IN_PROGRESS` for minutes.
+    The event comes as with every change of status.
+    """
+    from ministack.core.responses import request_scope
+    from ministack.services import cloudformation
+    from ministack.services.cloudformation import stacks
+
+    found = 0
+    for (owner, place, _), stack in list(cloudformation._stacks._data.items()):
+        if stack["StackName"] != name or account not in (None, owner) or region not in (None, place):
+            continue
+        found += 1
+        with request_scope(owner, place):
+            stack["StackStatus"] = status
+            stacks._add_event(stack["StackId"], name, name, _STACK, status, "", stack["StackId"])
+    if not found:
+        raise NoSuchStack(f"no stack {name!r}")
+    return found
+
+
 def install() -> None:
     """Announce every event that the engine adds to a stack's list."""
     from ministack.services.cloudformation import changesets, handlers, stacks

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import json
 import os
+import re
 import time
 from collections.abc import Awaitable, Callable
 from types import ModuleType
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from .. import cloudtrail, lambdas, proxy
+from ..cfn import events as stack_events
 from ..lambdas.activity import activity
 from ..messaging import event_bus, sqs_messages
 from . import idle, journal, state
@@ -166,6 +168,17 @@ async def _post_schedule(app: ModuleType, query: Query, body: Body) -> Any:
     return {"rule": rule, "targets": targets}
 
 
+async def _put_stack(app: ModuleType, query: Query, body: Body) -> Any:
+    """Put a stack in a status: `{"stack": "…", "status": "…", "account": "…", "region": "…"}`, the last two optional."""
+    stack, status = body.get("stack"), body.get("status")
+    if not isinstance(stack, str) or not isinstance(status, str) or not re.fullmatch(r"[A-Z]+(_[A-Z]+)+", status):
+        raise Refused(400, 'the body is {"stack": "…", "status": "UPDATE_IN_PROGRESS"}')
+    try:
+        return {"stacks": stack_events.set_status(stack, status, body.get("account"), body.get("region"))}
+    except stack_events.NoSuchStack as error:
+        raise Refused(404, str(error)) from error
+
+
 async def _get_cloudtrail(app: ModuleType, query: Query, body: Body) -> Any:
     return {**cloudtrail.settings.as_dict(), "in_flight": cloudtrail.in_flight(), "held": cloudtrail.held()}
 
@@ -206,6 +219,7 @@ _ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any
     ("POST", "restore"): _post_restore,
     ("POST", "due"): _post_due,
     ("POST", "schedule"): _post_schedule,
+    ("PUT", "stack"): _put_stack,
     ("GET", "cloudtrail"): _get_cloudtrail,
     ("PUT", "cloudtrail"): _put_cloudtrail,
     ("POST", "cloudtrail/release"): _post_release,

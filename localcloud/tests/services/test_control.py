@@ -35,6 +35,8 @@ def test_ready_says_where_things_are(cloud):
         ("POST", "snapshot", {}, 400),
         ("POST", "schedule", {"rule": "none"}, 404),
         ("POST", "due", {"queue": "none"}, 404),
+        ("PUT", "stack", {"stack": "none", "status": "UPDATE_IN_PROGRESS"}, 404),
+        ("PUT", "stack", {"stack": "none", "status": "busy"}, 400),
         ("PUT", "cloudtrail", {"delay": -1}, 400),
         ("PUT", "cloudtrail", {"colour": "red"}, 400),
     ],
