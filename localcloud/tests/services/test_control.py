@@ -108,6 +108,18 @@ def build(cloud) -> dict:
     return {"group": group, "url": url}
 
 
+def test_a_stack_can_be_kept_in_an_operation(cloud):
+    """An update of minutes: DescribeStacks says so, and so do the stack's events."""
+    build(cloud)
+    formation = cloud.client("cloudformation")
+    for status in ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"):
+        assert cloud.admin("PUT", "stack", {"stack": "s", "status": status}) == {"stacks": 1}
+        [stack] = formation.describe_stacks(StackName="s")["Stacks"]
+        assert stack["StackStatus"] == status
+        told = [event["ResourceStatus"] for event in formation.describe_stack_events(StackName="s")["StackEvents"]]
+        assert status in told
+
+
 def test_a_snapshot_brings_everything_back(cloud):
     made = build(cloud)
     before = everything(cloud)
