@@ -169,7 +169,7 @@ async def _post_schedule(app: ModuleType, query: Query, body: Body) -> Any:
 
 
 async def _put_stack(app: ModuleType, query: Query, body: Body) -> Any:
-    """Put a stack in a status: `{"stack": "…", "status": "…", "account": "…", "region": "…"}`, the last two optional."""
+    """Put a stack in a status: `{"stack": "…", "status": "…"}`, with `account` and `region` in that one only."""
     stack, status = body.get("stack"), body.get("status")
     if not isinstance(stack, str) or not isinstance(status, str) or not re.fullmatch(r"[A-Z]+(_[A-Z]+)+", status):
         raise Refused(400, 'the body is {"stack": "…", "status": "UPDATE_IN_PROGRESS"}')
