@@ -3,7 +3,7 @@
 use crate::network::tags;
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, SecurityGroupRule, UserIdGroupPair};
 use topology::security_groups::{Direction, ObservedPeer, ObservedRule, RuleSpec, Traffic, TrafficError};
-use topology::{Receipt, ResourceId};
+use topology::{Receipt, ResourceId, VpcId};
 
 /// A rule of AWS that does not fit our model: whoever meets one knows nothing of its group.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +39,7 @@ pub(crate) fn observed(rule: &SecurityGroupRule) -> Result<ObservedRule, Unreada
         direction: if egress { Direction::Egress } else { Direction::Ingress },
         traffic: traffic(id, rule.ip_protocol(), rule.from_port(), rule.to_port())?,
         peer: peer(id, rule)?,
-        peer_vpc: None,
+        peer_vpc: peer_vpc(rule),
         description: rule.description().filter(|text| !text.is_empty()).map(Into::into),
         tags: tags(rule.tags()),
     })
@@ -69,6 +69,12 @@ fn peer(id: &str, rule: &SecurityGroupRule) -> Result<ObservedPeer, Unreadable> 
         },
         _ => Err(problem("not exactly one of an IPv4 range, an IPv6 range, a prefix list and a group".into())),
     }
+}
+
+/// The VPC of a referenced group: AWS says it, and the connection, when that is another VPC than the rule's own
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReferencedSecurityGroup.html>).
+fn peer_vpc(rule: &SecurityGroupRule) -> Option<VpcId> {
+    rule.referenced_group_info()?.vpc_id().filter(|vpc| !vpc.is_empty()).map(Into::into)
 }
 
 /// One rule as EC2 takes it.
@@ -179,6 +185,16 @@ mod tests {
             read(tcp().referenced_group_info(other.build())),
             Ok(ObservedPeer::Group { account: Some("444455556666".into()), id: "sg-2".into() })
         );
+    }
+
+    #[test]
+    fn the_vpc_of_a_referenced_group_is_told_across_peering_and_for_nothing_else() {
+        let read = |rule: SecurityGroupRuleBuilder| observed(&rule.build()).unwrap().peer_vpc;
+        let group = || ReferencedSecurityGroup::builder().group_id("sg-2").user_id("111122223333");
+        let far = group().vpc_id("vpc-9").vpc_peering_connection_id("pcx-1").peering_status("active");
+        assert_eq!(read(rule("tcp", 443, 443).referenced_group_info(far.build())), Some("vpc-9".into()));
+        assert_eq!(read(rule("tcp", 443, 443).referenced_group_info(group().build())), None);
+        assert_eq!(read(rule("tcp", 443, 443).cidr_ipv4("10.0.0.0/8")), None);
     }
 
     #[test]

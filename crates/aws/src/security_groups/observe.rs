@@ -6,8 +6,8 @@ use crate::network::Network;
 use reconciler::{Bound, Fault, Observe};
 use std::collections::{BTreeMap, BTreeSet};
 use topology::security_groups::{
-    Desired, DesiredPeer, DesiredVpc, Observed, ObservedGroup, ObservedPeer, ObservedVpc, SecurityGroups, Undeclared,
-    UndeclaredGroup,
+    Desired, DesiredPeer, DesiredVpc, Observed, ObservedGroup, ObservedPeer, ObservedRule, ObservedVpc, SecurityGroups,
+    Undeclared, UndeclaredGroup,
 };
 use topology::{AccountId, GroupName, Place, ResourceId, Scope, Seen, Unseen, VpcId, VpcName};
 
@@ -198,7 +198,8 @@ impl<'a> Look<'a> {
     fn references_unknown(&self, own: &AccountId, rules: &BTreeMap<ResourceId, Rules>) -> bool {
         self.targets().filter_map(|id| rules.get(id)?.as_ref().ok()).flatten().any(|rule| match &rule.peer {
             ObservedPeer::Group { account, id } => {
-                account.as_ref().is_none_or(|account| account == own) && !self.listing.contains_key(id)
+                let here = rule.peer_vpc.as_ref().is_none_or(|vpc| vpc == self.vpc);
+                here && account.as_ref().is_none_or(|account| account == own) && !self.listing.contains_key(id)
             }
             ObservedPeer::Ipv4(_) | ObservedPeer::Ipv6(_) | ObservedPeer::PrefixList(_) => false,
         })
@@ -239,10 +240,14 @@ impl<'a> Look<'a> {
 
 /// A group that exists: without an entry it has no rule at all.
 fn present(facts: &GroupFacts, rules: Option<&Rules>) -> Seen<ObservedGroup> {
-    let GroupFacts { id, name: _, vpc: _, stack, tags } = facts;
+    let GroupFacts { id, name: _, vpc, stack, tags } = facts;
     let rules = match rules {
         None => vec![],
-        Some(Ok(rules)) => rules.clone(),
+        Some(Ok(rules)) => rules
+            .iter()
+            .cloned()
+            .map(|rule| ObservedRule { peer_vpc: rule.peer_vpc.filter(|peer| peer != vpc), ..rule })
+            .collect(),
         Some(Err(unreadable)) => {
             return Seen::Unknown(Unseen::Failed { retryable: false, why: unreadable.to_string() });
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::security_groups::mapping::Unreadable;
-use topology::security_groups::{DesiredGroup, DesiredRule, Direction, ObservedRule, Traffic};
+use topology::security_groups::{DesiredGroup, DesiredRule, Direction, Traffic};
 
 fn facts(id: &str, name: &str) -> (ResourceId, GroupFacts) {
     let facts =
@@ -100,6 +100,15 @@ fn memory_is_enough_while_every_named_group_is_in_it() {
     assert!(!all.outdated(&own, &rules("sg-t")));
     // `tasks` was deleted and created anew while another environment watched: its rule is a declared one.
     assert!(all.outdated(&own, &rules("sg-t2")));
+    let far = referencing("sg-far")
+        .map(|rules| rules.into_iter().map(|rule| ObservedRule { peer_vpc: Some("vpc-2".into()), ..rule }).collect());
+    let far = BTreeMap::from([("sg-db".into(), far)]);
+    assert!(!all.outdated(&own, &far), "no listing of this VPC knows a group of another");
+    assert_eq!(all.assemble(&far).groups["database"].present().unwrap().rules[0].peer_vpc, Some("vpc-2".into()));
+    let near = referencing("sg-t")
+        .map(|rules| rules.into_iter().map(|rule| ObservedRule { peer_vpc: Some("vpc-1".into()), ..rule }).collect());
+    let seen = all.assemble(&[("sg-db".into(), near)].into());
+    assert_eq!(seen.groups["database"].present().unwrap().rules[0].peer_vpc, None, "its own VPC is not another one");
     // The optional one is missing: only a rule that names an unknown group says that it may have come.
     let without_bastion = warm(&vpc, &desired, [database.clone(), tasks].into());
     assert!(!without_bastion.outdated(&own, &rules("sg-t")));
