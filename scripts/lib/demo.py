@@ -200,7 +200,8 @@ def report_lines(report: dict[str, Any], started: float) -> dict[str, float]:
     verdict = outcome_word(report["overall"])
     fine = verdict in VERIFIED
     word = paint("1;32" if fine else "1;33", f"{'verified' if fine else verdict:<9}")
-    out.append(f"{word} {key['topology']} {key['control']}, {after}")
+    why = report["overall"][verdict].get("why") if verdict in ("converging", "held", "skipped") else None
+    out.append(f"{word} {key['topology']} {key['control']}, {after}{': ' + why if why else ''}")
     return out
 
 
@@ -278,20 +279,24 @@ def independent_check(stage: staging.Stage) -> bool:
 def explore(stage: staging.Stage) -> None:
     """What to type with `--keep`."""
     user = stage.callers["user"]
-    vpc = declared.vpc_ids(stage.client("ec2"), stage.topologies[0])
+    vpc = declared.vpc_ids(stage.client("ec2"), next(t for t in stage.topologies if t.id == "three-tier"))["main"]
+    group = group_id(stage, "three-tier", "main", "alb")
+    formation = stage.client("cloudformation")
+    logs = formation.describe_stack_resource(StackName=staging.CONTROL_PLANE, LogicalResourceId="SecurityGroupsLogs")
     print(f"""
 The local cloud goes on until Ctrl-C. In another terminal:
 
+   unset AWS_PROFILE AWS_SESSION_TOKEN
    export AWS_ENDPOINT_URL={stage.endpoint} AWS_DEFAULT_REGION={staging.REGION}
    export AWS_ACCESS_KEY_ID={user.access_key} AWS_SECRET_ACCESS_KEY={user.secret_key}   # an IAM user
-   aws ec2 describe-security-groups --filters Name=vpc-id,Values={next(iter(vpc.values()))}
-   aws ec2 authorize-security-group-ingress --group-id sg-… --protocol tcp --port 22 --cidr 0.0.0.0/0
+   aws ec2 describe-security-groups --filters Name=vpc-id,Values={vpc}
+   aws ec2 authorize-security-group-ingress --group-id {group} --protocol tcp --port 22 --cidr 0.0.0.0/0
 
    export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test                             # the account's root user
    aws lambda invoke --function-name {staging.CONTROL_PLANE}-security-groups-plan \\
        --cli-binary-format raw-in-base64-out \\
        --payload '{{"topology":"three-tier","mode":"plan","reason":"having a look"}}' /dev/stdout
-   aws logs tail /aws/lambda/{staging.CONTROL_PLANE}-security-groups
+   aws logs tail {logs["StackResourceDetail"]["PhysicalResourceId"]}
 """)
 
 
