@@ -29,10 +29,42 @@ pub struct Target<'a> {
     pub layer: Option<LayerMark>,
 }
 
+/// Who did it is among the last; a flood of calls must not fill the records.
+const CAUSES: usize = 10;
+/// Our own calls come back as events within minutes: they are among the last actions on record.
+const OWN_CALLS: usize = 20;
+
+impl<'a> Target<'a> {
+    /// Without the causes that are calls of our own: they put things back, and whoever changed them again is somebody else. Known by
+    /// the request id that AWS gave us, which nobody else's call can bear.
+    pub(crate) async fn less_our_own<A>(&self, plan: &Plan<A>, ledger: &impl LedgerRead) -> Target<'a> {
+        let asked = |cause: &Cause| {
+            cause.request_id.is_some() && plan.drifts.iter().any(|drift| cause.resources.contains(&drift.resource.id))
+        };
+        let mut target = self.clone();
+        if !self.causes.iter().any(asked) {
+            return target;
+        }
+        match ledger.records(&self.key, OWN_CALLS).await {
+            Ok(records) => {
+                let receipts = records.into_iter().filter_map(|record| record.result?.ok());
+                let own: BTreeSet<String> =
+                    receipts.filter_map(|receipt| Some(receipt.get("request_id")?.as_str()?.to_owned())).collect();
+                target.causes.retain(|cause| cause.request_id.as_ref().is_none_or(|id| !own.contains(id)));
+            }
+            Err(fault) => tracing::warn!(%fault, "our own calls could not be told from other people's"),
+        }
+        target
+    }
+}
+
 impl Target<'_> {
-    /// The causes that name a resource.
+    /// The causes that name a resource: the newest few, oldest first. Each is kept in the ledger with each action.
     pub fn causes_of(&self, resource: &ResourceId) -> Vec<Cause> {
-        self.causes.iter().filter(|cause| cause.resources.contains(resource)).cloned().collect()
+        let mut causes: Vec<Cause> =
+            self.causes.iter().filter(|cause| cause.resources.contains(resource)).cloned().collect();
+        causes.sort_by_key(|cause| cause.at);
+        causes.split_off(causes.len().saturating_sub(CAUSES))
     }
 }
 
@@ -105,6 +137,7 @@ pub(crate) async fn look<C: Control>(
     limits: &Limits,
 ) -> Result<Option<Report>, Fault> {
     let Some(survey) = survey::<C>(target, eyes, ledger, clock).await? else { return Ok(None) };
+    let target = &target.less_our_own(&survey.plan, ledger).await;
     let Survey { plan, standing, begun: _ } = &survey;
     let items: Vec<Item> = plan.steps.iter().map(Item::of).collect();
     let verdicts = guard::judge(&items, &target.key, standing, "", &BTreeMap::new(), limits);

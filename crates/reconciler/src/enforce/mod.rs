@@ -68,6 +68,7 @@ pub async fn enforce<C: Control>(
     run: &Run,
 ) -> Result<Option<Report>, Fault> {
     let Some(first) = survey::<C>(target, hands, ledger, clock).await? else { return Ok(None) };
+    let target = &target.less_our_own(&first.plan, ledger).await;
     let mut report = begin(target, "enforce", &first.plan, clock.now());
     let mut statuses = BTreeMap::new();
     let verdicts = judged(&first, target, hands, &mut statuses, &settings.limits, run).await;

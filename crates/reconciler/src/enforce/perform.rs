@@ -40,7 +40,7 @@ pub(super) async fn round<C: Control>(
             (_, None, Some(needed)) => {
                 Outcome::Skipped { why: format!("step {} of the plan, which it needs, is not done", needed + 1) }
             }
-            (_, None, None) if run.deadline.is_some_and(|deadline| clock.now() >= deadline) => {
+            (_, None, None) if late(run, clock) => {
                 progress.stopped = Some(Stop::OutOfTime);
                 return called;
             }
@@ -72,13 +72,23 @@ async fn perform<C: Control>(
 ) -> Outcome {
     let (mut queue, mut whole) = (VecDeque::from([step.action.clone()]), Outcome::Applied);
     while let Some(action) = queue.pop_front() {
+        if late(run, clock) {
+            // Time is kept back for one call and its record, not for every part of a batch.
+            progress.stopped = Some(Stop::OutOfTime);
+            let why = "the function's time is up before all parts are done".into();
+            return Outcome::Converging { recheck_after: SignedDuration::ZERO, why };
+        }
         let result = match once(target, step.contains, &action, hands, ledger, clock, run, lease).await {
             Ok(result) => result,
             Err(stop) => {
                 let recheck = SignedDuration::ZERO;
                 let left = match &stop {
                     Stop::Ledger(fault) => Outcome::Failed(fault.clone()),
-                    Stop::LeaseLost | Stop::OutOfTime | Stop::Older(..) => {
+                    Stop::OutOfTime => {
+                        let why = "the function's time is up before the call".into();
+                        Outcome::Converging { recheck_after: recheck, why }
+                    }
+                    Stop::LeaseLost | Stop::Older(..) => {
                         Outcome::Converging { recheck_after: recheck, why: "the lease was lost".into() }
                     }
                 };
@@ -106,6 +116,10 @@ async fn perform<C: Control>(
             && !matches!(&whole, Outcome::Failed(worse) if worse.is_retryable() || !fault.is_retryable())
         {
             whole = outcome;
+        }
+        if matches!(&whole, Outcome::Failed(fault) if fault.is_retryable()) {
+            // Throttled, or out of reach: more calls make that worse. What is left is planned again by the next look.
+            break;
         }
     }
     whole
@@ -143,10 +157,14 @@ pub(super) async fn once<C: Control>(
     let token = match ledger.intend(lease, &intent).await {
         Ok(Some(token)) => token,
         Ok(None) => return Err(Stop::LeaseLost),
-        // Too large to be recorded whole.
-        Err(fault) if fault.class == FaultClass::Batch => return Ok(Err(fault)),
+        // Too large to be recorded whole, or at all: that says nothing of the other actions.
+        Err(fault) if !fault.is_retryable() => return Ok(Err(fault)),
         Err(fault) => return Err(Stop::Ledger(fault)),
     };
+    if late(run, clock) {
+        // The ledger took the time that the call needs. The intent stays unsettled: its token is used by the next try.
+        return Err(Stop::OutOfTime);
+    }
     let result = hands.apply(&target.key.place, action, &token).await;
     let inverse = result.as_ref().ok().and_then(|receipt| serde_json::to_value(action.inverse(receipt)).ok());
     let key = &target.key;
@@ -160,6 +178,10 @@ pub(super) async fn once<C: Control>(
     // What became of it is known; if that cannot be recorded, the intent stays unsettled and says so.
     ledger.settle(key, &token, &result, inverse, clock.now()).await.map_err(Stop::Ledger)?;
     Ok(result.map(|_| ()))
+}
+
+fn late(run: &Run, clock: &impl Clock) -> bool {
+    run.deadline.is_some_and(|deadline| clock.now() >= deadline)
 }
 
 fn key_of(action: &impl Action) -> String {

@@ -17,7 +17,7 @@ use input::{Input, parse};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use topology::{Control, ResourceId, Subject, Topology, TopologyId, Verb};
+use topology::{Control, Mode, ResourceId, Subject, Topology, TopologyId, Verb};
 use words::{cannot, done, refused};
 
 /// How far back an action can be undone by its token.
@@ -136,6 +136,11 @@ where
         Input::Resume { topology, control, reason } => {
             brakes::resume(served, &topology, control, &reason, ledger, outbox).await
         }
+        Input::Exempt { resource, .. } if !changes::<C>(&resource) => Err(cannot(format!(
+            "an exemption of {resource} would exempt nothing: {} changes {} only; to hold everything, pause the topology",
+            C::ID,
+            C::CHANGES.join("…, ") + "…"
+        ))),
         Input::Exempt { resource, lasts, reason } => {
             let subject = Subject::Resource(resource.clone());
             let brake = brakes::Order { verb: Verb::Exempt, subject, lasts: Some(lasts), reason: &reason, by };
@@ -162,6 +167,10 @@ where
             undo_now::<C, _, _, _, _, _>(served, &topology, &token, &reason, ports, settings, run).await
         }
     }
+}
+
+fn changes<C: Control>(resource: &ResourceId) -> bool {
+    C::CHANGES.is_empty() || C::CHANGES.iter().any(|prefix| resource.as_str().starts_with(prefix))
 }
 
 async fn plan<C, E, L, K>(
@@ -220,7 +229,24 @@ where
         tell(report, false, ports.ledger, ports.outbox, ports.clock, run, &mut metrics).await;
         metrics.add(Metrics::of(report));
     }
-    Ok(Answer { metrics, ..told::<C>(id, report) })
+    let next = report.as_ref().and_then(|report| next(&report.overall, topology.mode(C::ID)));
+    let answer = told::<C>(id, report);
+    let summary = next.map_or(answer.summary.clone(), |next| format!("{}\n  next    {next}", answer.summary));
+    Ok(Answer { metrics, summary, ..answer })
+}
+
+/// What a run by hand does not finish is looked at again with the document's authority, not with the person's.
+fn next(overall: &Outcome, mode: Mode) -> Option<&'static str> {
+    match (overall, mode) {
+        (Outcome::Converging { .. }, Mode::Observe) => {
+            Some("invoke again: the document says observe, so the recheck only looks")
+        }
+        (Outcome::Converging { .. }, Mode::Enforce) => {
+            Some("looked at again within the usual limits; invoke again for what they hold")
+        }
+        (Outcome::Failed(fault), _) if fault.is_retryable() => Some("invoke again: nothing was sent to look again"),
+        _ => None,
+    }
 }
 
 fn hint(served: &Served, topology: &Topology, resources: BTreeSet<ResourceId>, now: jiff::Timestamp) -> Hint {

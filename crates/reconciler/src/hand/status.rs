@@ -2,10 +2,12 @@
 
 use super::Answer;
 use super::words::done;
-use crate::{Clock, Fault, LedgerRead, LoopKey, Served};
+use crate::{Clock, Fault, LedgerRead, LoopKey, Record, Served};
 use serde_json::{Value, json};
 use topology::{Control, Directive, Mode, Topology};
 
+/// Lambda answers with at most 6 MB, and one action may hold a thousand rules: the ledger keeps it whole, under its token.
+const SUMMARY: usize = 500;
 /// Enough to see a night's work on one topology.
 const RECORDS: usize = 20;
 
@@ -64,11 +66,31 @@ async fn one<C: Control>(
             Some(Ok(_)) => "done".to_owned(),
             Some(Err(fault)) => fault.to_string(),
         };
-        lines.push(format!("  record  {} {}: {became} [{}]", record.intent.at, record.intent.summary, record.token.0));
+        let summary = short(&record.intent.summary);
+        lines.push(format!("  record  {} {summary}: {became} [{}]", record.intent.at, record.token.0));
     }
+    let records: Vec<Value> = records.iter().map(brief).collect();
     let data = json!({
         "topology": topology.id, "place": place, "mode": mode, "bindings": bindings, "unbound": unbound,
         "layer": layer, "brakes": brakes, "records": records,
     });
     Ok((lines, data))
+}
+
+/// A record without its action, inverse and causes.
+fn brief(record: &Record) -> Value {
+    let Record { token, key: _, intent, result, inverse: _, settled } = record;
+    let result = match result {
+        None => Value::Null,
+        Some(Ok(_)) => json!("done"),
+        Some(Err(fault)) => json!({ "failed": fault }),
+    };
+    json!({ "token": token, "at": intent.at, "summary": short(&intent.summary), "result": result, "settled": settled })
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(SUMMARY) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }

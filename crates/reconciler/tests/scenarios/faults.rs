@@ -1,7 +1,8 @@
 //! Throttling, denial, partial failure, a batch with one bad rule.
 
 use crate::world::{World, converging};
-use reconciler::{Fault, FaultClass, LedgerRead as _, Outcome};
+use jiff::SignedDuration;
+use reconciler::{Clock as _, Fault, FaultClass, LedgerRead as _, Message, Outcome};
 use topology::security_groups::Direction;
 use twin::ec2::Permission;
 
@@ -202,4 +203,85 @@ async fn an_endless_fight_ends_the_run() {
     let report = world.on(event).await;
     assert!(converging(&report.overall).contains("more to do"));
     assert_eq!(world.writes().len(), 3);
+}
+
+/// Six rules too many, refused as a whole.
+async fn refused_as_a_whole() -> (World, Vec<String>) {
+    let world = World::new().await;
+    let bodies: Vec<String> = (22..28).map(|port| world.open(&world.alb, port, "0.0.0.0/0")).collect();
+    world.ledger.fail_next("intend", Fault::new("intend", FaultClass::Batch, "the action has 600000 bytes"));
+    (world, bodies)
+}
+
+#[tokio::test]
+async fn parts_of_a_batch_stop_at_the_deadline() {
+    let (world, bodies) = refused_as_a_whole().await;
+    let run =
+        reconciler::Run { id: "hurried".into(), deadline: Some(world.clock.now() + SignedDuration::from_secs(10)) };
+    let clock = world.clock.clone();
+    world.ec2.before("RevokeSecurityGroupIngress", 1, move |_| clock.advance(SignedDuration::from_secs(11)));
+    let messages: Vec<Message> = bodies.into_iter().map(|body| Message { id: "m".into(), body }).collect();
+    let report = world.dispatch_as(&messages, &run).await.reports.remove(0);
+    assert!(converging(&report.overall).contains("time is up"));
+    assert_eq!(world.writes().len(), 2, "nothing begins after the deadline");
+    let rechecks = world.rechecks();
+    assert_eq!(world.dispatch(&rechecks).await.reports[0].overall, Outcome::Applied);
+}
+
+#[tokio::test]
+async fn parts_of_a_batch_stop_at_the_first_that_may_be_tried_again() {
+    let (world, bodies) = refused_as_a_whole().await;
+    let mut world = world;
+    world.settings.limits.rounds = 1;
+    for call in 0..6 {
+        world.ec2.fail("RevokeSecurityGroupIngress", call, throttled("RevokeSecurityGroupIngress"));
+    }
+    world.dispatch(&bodies).await;
+    assert_eq!(world.writes().len(), 1, "throttled once is enough");
+}
+
+#[tokio::test]
+async fn an_action_that_cannot_be_recorded_keeps_no_other_from_being_done() {
+    let world = World::new().await;
+    let bodies = [world.open(&world.alb, 22, "0.0.0.0/0"), world.expose()];
+    world.ledger.fail_next("intend", Fault::new("intend", FaultClass::Terminal, "the item is too large"));
+    let report = world.dispatch(&bodies).await.reports.remove(0);
+    let applied = report.actions.iter().filter(|action| action.outcome == Outcome::Applied).count();
+    assert_eq!((applied, world.writes().len()), (1, 1), "{:#?}", report.actions);
+    assert!(matches!(&report.overall, Outcome::Failed(fault) if fault.operation == "intend"));
+}
+
+#[tokio::test]
+async fn a_flood_of_causes_leaves_the_newest_on_record() {
+    let world = World::new().await;
+    let mut bodies = vec![world.expose()];
+    for n in 0..30 {
+        let at = world.clock.now() + SignedDuration::from_secs(n);
+        bodies.push(world.event_at("AuthorizeSecurityGroupIngress", &world.app, at, &format!("e-flood-{n}")));
+    }
+    world.clock.advance(SignedDuration::from_mins(1));
+    world.dispatch(&bodies).await;
+    let causes = world.ledger.records(&world.key(), 1).await.unwrap().remove(0).intent.causes;
+    assert_eq!(causes.len(), 10);
+    assert_eq!(causes[9].event_id, "e-flood-29");
+}
+
+#[tokio::test]
+async fn our_own_call_is_nobodys_cause() {
+    let world = World::new().await;
+    world.on(world.expose()).await;
+    let receipt = world.ledger.records(&world.key(), 1).await.unwrap().remove(0).result.unwrap().unwrap();
+    let called = |event: String, id: &str| {
+        let mut event: serde_json::Value = serde_json::from_str(&event).unwrap();
+        event["detail"]["requestID"] = id.into();
+        event.to_string()
+    };
+    let ours = called(world.event("RevokeSecurityGroupIngress", &world.app), receipt["request_id"].as_str().unwrap());
+    let theirs = called(world.expose(), "somebody-elses");
+    let report = world.on(ours.clone()).await;
+    assert_eq!((&report.overall, report.causes.len()), (&Outcome::Applied, 0), "{:?}", report.causes);
+    world.expose();
+    let report = world.dispatch(&[ours, theirs]).await.reports.remove(0);
+    let names: Vec<_> = report.causes[&0].iter().map(|cause| cause.event_name.as_str()).collect();
+    assert_eq!(names, ["AuthorizeSecurityGroupIngress"]);
 }

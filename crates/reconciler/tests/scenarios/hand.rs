@@ -105,3 +105,59 @@ async fn an_unknown_token_is_refused() {
     let answer = world.by_hand(json!({"undo": {"topology": "shop", "token": "nope", "reason": "INC-3"}})).await;
     assert!(!answer.ok && answer.summary.contains("nope"));
 }
+
+#[tokio::test]
+async fn what_was_so_already_is_not_undone() {
+    let world = World::new().await;
+    let event = world.expose();
+    let app = world.app.clone();
+    // Somebody takes the rule away between our look and our call.
+    world.ec2.before("RevokeSecurityGroupIngress", 0, move |ec2| {
+        let ssh = |rule: &twin::ec2::Rule| rule.group == app && format!("{:?}", rule.traffic).contains("22");
+        let id = ec2.rules.iter().find(|(_, rule)| ssh(rule)).unwrap().0.clone();
+        ec2.revoke(&app, topology::security_groups::Direction::Ingress, &[id]).unwrap();
+    });
+    world.on(event).await;
+    let token = world.ledger.records(&world.key(), 1).await.unwrap().remove(0).token.0;
+    world.by_hand(json!({"exempt": {"resource": world.app.as_str(), "for": "4h", "reason": "INC-3"}})).await;
+    let answer = world.by_hand(json!({"undo": {"topology": "shop", "token": token, "reason": "INC-3"}})).await;
+    assert!(!answer.ok && answer.summary.contains("nothing was changed"), "{}", answer.summary);
+    assert_eq!(world.ingress(&world.app), 1, "nothing is opened that we did not shut");
+}
+
+#[tokio::test]
+async fn an_exemption_of_what_is_never_changed_is_refused() {
+    let world = World::new().await;
+    for resource in [world.vpc.as_str(), "sgr-0123456789abcdef0"] {
+        let answer = world.by_hand(json!({"exempt": {"resource": resource, "for": "4h", "reason": "INC-3"}})).await;
+        assert!(!answer.ok && answer.summary.contains("would exempt nothing"), "{}", answer.summary);
+    }
+    assert_eq!(world.ledger.take_writes(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn what_a_run_by_hand_leaves_unfinished_says_who_goes_on() {
+    let world = World::raw(crate::world::shop("shop", "observe"));
+    world.ec2.lag(9);
+    let enforce = json!({"topology": "shop", "mode": "enforce", "reason": "INC-1"});
+    let answer = world.by_hand(enforce.clone()).await;
+    assert!(answer.summary.contains("invoke again: the document says observe"), "{}", answer.summary);
+    let world = World::raw(crate::world::shop("shop", "enforce"));
+    world.ec2.lag(9);
+    let answer = world.by_hand(enforce).await;
+    assert!(answer.summary.contains("within the usual limits"), "{}", answer.summary);
+}
+
+#[tokio::test]
+async fn status_stays_small_however_large_the_actions_are() {
+    let world = World::new().await;
+    for port in 100..150 {
+        world.open(&world.app, port, "0.0.0.0/0");
+    }
+    world.swept().await;
+    let status = world.by_hand(json!({"status": true})).await;
+    let record = &status.data["topologies"][0]["records"][0];
+    assert_eq!(record["result"], "done");
+    assert!(record["token"].is_string() && record["at"].is_string() && record["summary"].is_string());
+    assert!(record.get("intent").is_none() && record.to_string().len() < 1000, "{record}");
+}

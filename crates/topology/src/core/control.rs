@@ -43,6 +43,8 @@ pub trait Control: Sized + Send + Sync + 'static {
     const ID: ControlId;
     /// The directives, besides pause and exempt, that its plans understand.
     const VERBS: &'static [Verb] = &[];
+    /// How the ids begin of what its actions change: an exemption of anything else would exempt nothing. Empty: not said.
+    const CHANGES: &'static [&'static str] = &[];
     /// What a topology says, resolved to concrete values.
     type Desired: Send + Sync;
     /// What AWS says now.

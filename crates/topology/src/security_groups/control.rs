@@ -11,6 +11,7 @@ pub struct SecurityGroups;
 
 impl Control for SecurityGroups {
     const ID: ControlId = ControlId::SecurityGroups;
+    const CHANGES: &'static [&'static str] = &["sg-"];
     type Desired = Desired;
     type Observed = Observed;
     type Action = Change;
