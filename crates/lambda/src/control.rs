@@ -79,7 +79,7 @@ impl Function {
             Wired::Enforce { eyes, hands, ledger, outbox } => {
                 let ports = Ports { eyes, hands: &**hands, ledger, outbox: &**outbox, clock: &SystemClock };
                 match event::batch(&event) {
-                    Some(messages) => Box::pin(self.batch::<C>(&messages, &ports, &run)).await,
+                    Some(messages) => Box::pin(self.batch::<C>(&messages, &ports, &run)).await?,
                     None => {
                         let answered = answer::<C, _, _, _, _, _>(&event, &by, served, &ports, settings, &run);
                         told(Box::pin(answered).await)?
@@ -104,7 +104,7 @@ impl Function {
         messages: &[Message],
         ports: &Ports<'_, Network, Network, DynamoLedger, AwsOutbox, SystemClock>,
         run: &Run,
-    ) -> (Value, Metrics)
+    ) -> Result<(Value, Metrics), Error>
     where
         Network: Observe<C> + Apply<C>,
     {
@@ -113,7 +113,7 @@ impl Function {
         if !outcome.failed.is_empty() {
             tracing::warn!(messages = outcome.failed.join(" "), "given back to the queue");
         }
-        (event::failures(&outcome.failed), outcome.metrics)
+        Ok((serde_json::to_value(event::failures(&outcome.failed))?, outcome.metrics))
     }
 }
 
