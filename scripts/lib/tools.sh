@@ -15,6 +15,15 @@ ensure_rust() {
   command -v cc >/dev/null || fail "no C compiler (cc) on PATH, which Rust links with. Debian: apt-get install gcc libc6-dev."
 }
 
+# Clippy and rustfmt, which a minimal rustup profile leaves out.
+ensure_rust_components() {
+  local component
+  for component in clippy rustfmt; do
+    rustup component list --installed 2>/dev/null | grep -q "^$component" ||
+      rustup component add "$component" || fail "rustup could not add $component"
+  done
+}
+
 # Python 3.10 or newer with venv; PYTHON names another than python3.
 ensure_python() {
   PYTHON=${PYTHON:-python3}
