@@ -11,6 +11,7 @@
 mod alarms;
 mod brakes;
 mod by_hand;
+mod contract;
 mod deploy;
 mod hostile;
 mod layers;
