@@ -1,7 +1,7 @@
 //! Time to plan for 10,000 groups of 60 rules in one VPC: in line, and with one rule too many in each.
 //! Prints one JSON object: median milliseconds of five runs each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 use topology::security_groups::{
     Desired, DesiredGroup, DesiredPeer, DesiredRule, DesiredVpc, Direction, Observed, ObservedGroup, ObservedPeer,
@@ -34,8 +34,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let public: ipnet::Ipv4Net = "0.0.0.0/0".parse()?;
     let vpc = VpcName::from("main");
     let mut desired = DesiredVpc::default();
-    let mut observed =
-        ObservedVpc { id: VpcId::from("vpc-1"), groups: BTreeMap::new(), ids: BTreeMap::new(), undeclared: vec![] };
+    let mut observed = ObservedVpc {
+        id: VpcId::from("vpc-1"),
+        groups: BTreeMap::new(),
+        ids: BTreeMap::new(),
+        stacked: BTreeSet::new(),
+        undeclared: vec![],
+    };
     for group in 0..GROUPS {
         let name = GroupName::from(format!("group-{group}"));
         let id = ResourceId::from(format!("sg-{group:017x}"));

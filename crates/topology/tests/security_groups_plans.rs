@@ -329,6 +329,67 @@ fn rules_that_name_an_absent_group() {
 }
 
 #[test]
+fn an_optional_group_that_somebody_made_is_not_let_in() {
+    let bastion = DesiredGroup { optional: true, ..group(vec![]) };
+    let declared = desired([("database", group(vec![tcp(5432, 5432, "bastion")])), ("bastion", bastion)]);
+    let mut network = Network::build(declared);
+    let made = network.ec2.create_group(&network.vpcs["main"].clone(), "bastion").unwrap();
+    assert_snapshot!(network.plan(), @"
+    held
+      main/bastion (sg-00000000000000004): it was made outside CloudFormation: declared rules that name it do not count
+         to do: if sg-00000000000000004 is yours, drop `optional: true` from bastion; otherwise delete it
+      main/database (sg-00000000000000002): ingress tcp 5432 from bastion is declared, but sg-00000000000000004 was made outside CloudFormation: anybody who may make a group could have given it that name
+         to do: if sg-00000000000000004 is yours, drop `optional: true` from bastion; otherwise delete it
+    ");
+
+    // Nor in a look at the database alone, and a rule for it does not stay.
+    network.admit("database", from_group((5432, 5432), &made));
+    let database = topology::Scope::Only([network.id("database")].into());
+    let look = |network: &Network| {
+        let observed = network.ec2.observe(&network.vpcs, &network.desired, &database);
+        <SecurityGroups as topology::Control>::plan(&place(), &network.desired, &observed, &standing())
+    };
+    let plan = look(&network);
+    assert!(matches!(plan.steps[0].action, Change::Revoke { .. }), "{plan}");
+    assert_eq!((plan.steps.len(), plan.held.len()), (1, 1), "{plan}");
+
+    // CloudFormation made it: it counts.
+    let tags = &mut network.ec2.groups.get_mut(&made).unwrap().tags;
+    tags.insert(
+        "aws:cloudformation:stack-id".into(),
+        "arn:aws:cloudformation:eu-west-1:111122223333:stack/net/1".into(),
+    );
+    assert!(look(&network).is_empty());
+    assert!(network.plan().is_empty());
+}
+
+#[test]
+fn a_group_of_a_peered_vpc_is_outside_the_topology() {
+    let mut network = Network::build(three_tiers());
+    let elsewhere = network.ec2.create_vpc("10.9.0.0/16").unwrap();
+    let stranger = network.ec2.create_group(&elsewhere, "alb").unwrap();
+    network.admit("database", from_group((5432, 5432), &stranger));
+    let contained = |network: &Network| network.plan().steps.iter().map(|step| step.contains).collect::<Vec<_>>();
+    assert_eq!(contained(&network), [true], "{}", network.plan());
+
+    // Of another VPC of the topology: drift, also in a look at one group.
+    network.desired.vpcs.insert("other".into(), DesiredVpc::default());
+    network.vpcs.insert("other".into(), elsewhere);
+    assert_eq!(contained(&network), [false], "{}", network.plan());
+    let database = topology::Scope::Only([network.id("database")].into());
+    let observed = network.ec2.observe(&network.vpcs, &network.desired, &database);
+    let plan = <SecurityGroups as topology::Control>::plan(&place(), &network.desired, &observed, &standing());
+    assert_eq!(plan.steps, network.plan().steps);
+
+    // And a person may declare that it belongs there.
+    network.vpcs.remove("other");
+    network.desired.vpcs.remove("other");
+    let database = network.desired.vpcs.get_mut("main").unwrap().groups.get_mut("database").unwrap();
+    database.ingress.as_mut().unwrap().push(tcp(5432, 5432, stranger.as_str()));
+    assert!(network.plan().is_empty(), "{}", network.plan());
+}
+
+#[test]
 fn groups_that_the_document_does_not_name_are_told_when_asked_for() {
     let mut declared = three_tiers();
     let network = {
@@ -561,6 +622,30 @@ fn marks_keep_nothing_that_reaches_beyond_the_topology() {
         network.plan().steps.iter().map(|step| (step.contains, step.action.len())).collect::<Vec<_>>(),
         [(true, 6)]
     );
+}
+
+#[test]
+fn marks_do_not_keep_a_declared_rule_out_of_a_full_group() {
+    let mut network = Network::build(three_tiers());
+    network.remove(&network.rule("alb", 443, 443));
+    for port in 0..59 {
+        let mark = "elbv2.k8s.aws/targetGroupBinding=shared";
+        network.admit("alb", Permission::tcp(1000 + port, 1000 + port, "10.0.0.0/16").described(mark));
+    }
+    let plan = network.enforce();
+    assert_eq!(plan.steps.iter().map(|step| step.action.len()).collect::<Vec<_>>(), [1, 1], "{plan}");
+    assert_eq!(plan.held.len(), 58, "one makes room, the others stay");
+    assert!(network.plan().steps.is_empty(), "{}", network.plan());
+    assert_eq!(network.ec2.rules[&network.rule("alb", 443, 443)].peer, world());
+
+    // What a person declared foreign stays: then the group is full.
+    let vpc = network.desired.vpcs.get_mut("main").unwrap();
+    vpc.groups.get_mut("alb").unwrap().foreign_rules =
+        vec![ForeignRule { description: Some("elbv2.k8s.aws/*".into()), ..ForeignRule::default() }];
+    network.remove(&network.rule("alb", 443, 443));
+    network.admit("alb", Permission::tcp(999, 999, "10.0.0.0/16").described("elbv2.k8s.aws/x"));
+    let plan = network.plan();
+    assert!(plan.steps.is_empty() && plan.held.len() == 1, "{plan}");
 }
 
 #[test]

@@ -401,6 +401,26 @@ proptest! {
     }
 
     #[test]
+    fn a_prefix_list_of_any_size_finds_its_room(
+        size in 1..=60_usize, filler in select(vec!["10.0.200", "198.51.100"]), own in traffic(), other in traffic()
+    ) {
+        let mut network = Network::build(desired([("edge", group(vec![rule(own, peer_of("pl-0aaa"))]))]));
+        network.ec2.rules.retain(|_, rule| rule.direction == Direction::Egress);
+        network.ec2.list_sizes.insert("pl-0aaa".into(), size);
+        network.standing = standing();
+        let id = network.id("edge");
+        for n in 0..QUOTA {
+            let peer = format!("{filler}.{n}/32");
+            network.ec2.authorize(&id, Direction::Ingress, &[permission(&network, other, &peer)]).unwrap();
+        }
+        for run in 0..4 {
+            let plan = network.enforce();
+            prop_assert!(run < 3 || plan.is_empty(), "{plan}");
+        }
+        prop_assert_eq!(network.ec2.count(&id, Direction::Ingress).0, size);
+    }
+
+    #[test]
     fn all_that_a_containing_step_needs_is_containment_too(network in meddled()) {
         let plan = network.plan();
         for step in plan.steps.iter().filter(|step| step.contains) {

@@ -25,6 +25,8 @@ pub struct Ec2 {
     pub quota: usize,
     /// Groups of other accounts and prefix lists that may be referenced.
     pub elsewhere: Vec<ObservedPeer>,
+    /// The maximum size of a prefix list, which is how many rules it counts as; one where nothing is said.
+    pub list_sizes: BTreeMap<ResourceId, usize>,
 }
 
 /// A VPC.
@@ -149,6 +151,7 @@ impl Ec2 {
             rules: BTreeMap::new(),
             quota: QUOTA,
             elsewhere: vec![],
+            list_sizes: BTreeMap::new(),
         }
     }
 
@@ -264,13 +267,18 @@ impl Ec2 {
         Err(Refusal::new("RulesPerSecurityGroupLimitExceeded", message))
     }
 
-    /// How many rules count against the quota, for IPv4 and for IPv6: referenced groups and prefix lists count in both.
+    /// How many rules count against the quota, for IPv4 and for IPv6: referenced groups and prefix lists count in both,
+    /// prefix lists by their size.
     pub fn count(&self, group: &ResourceId, direction: Direction) -> (usize, usize) {
         let rules = self.rules.values().filter(|rule| rule.group == *group && rule.direction == direction);
-        rules.fold((0, 0), |(v4, v6), rule| match rule.peer {
+        rules.fold((0, 0), |(v4, v6), rule| match &rule.peer {
             ObservedPeer::Ipv4(_) => (v4 + 1, v6),
             ObservedPeer::Ipv6(_) => (v4, v6 + 1),
-            ObservedPeer::PrefixList(_) | ObservedPeer::Group { .. } => (v4 + 1, v6 + 1),
+            ObservedPeer::PrefixList(id) => {
+                let size = self.list_sizes.get(id).copied().unwrap_or(1);
+                (v4 + size, v6 + size)
+            }
+            ObservedPeer::Group { .. } => (v4 + 1, v6 + 1),
         })
     }
 

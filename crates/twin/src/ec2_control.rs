@@ -1,7 +1,7 @@
 //! The control's own words on the in-memory EC2: what it observes there, and its changes made.
 
 use crate::ec2::{Ec2, Peer, Permission, Refusal};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use topology::security_groups::{
     Change, Desired, KnownRule, Observed, ObservedGroup, ObservedPeer, ObservedVpc, RuleSpec, Undeclared,
     UndeclaredGroup,
@@ -22,13 +22,17 @@ impl Ec2 {
         let Some(declared) = desired.vpcs.get(name) else { return Seen::Unknown(Unseen::OutOfScope) };
         let here = || self.groups.iter().filter(|(_, group)| group.vpc == *id);
         let whole = scope.covers(id.as_str());
-        if !whole && !here().any(|(id, _)| scope.covers(id.as_str())) {
-            return Seen::Unknown(Unseen::OutOfScope);
-        }
+        let in_question = whole || here().any(|(id, _)| scope.covers(id.as_str()));
         if !self.vpcs.contains_key(id) {
-            return Seen::Absent;
+            return if in_question { Seen::Absent } else { Seen::Unknown(Unseen::OutOfScope) };
         }
-        let mut vpc = ObservedVpc { id: id.clone(), groups: BTreeMap::new(), ids: BTreeMap::new(), undeclared: vec![] };
+        let mut vpc = ObservedVpc {
+            id: id.clone(),
+            groups: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            stacked: BTreeSet::new(),
+            undeclared: vec![],
+        };
         for name in declared.groups.keys() {
             let found = here().find(|(_, group)| group.name == *name).map(|(id, _)| id);
             let seen = match found {
@@ -37,9 +41,12 @@ impl Ec2 {
                 _ => Seen::Unknown(Unseen::OutOfScope),
             };
             vpc.groups.insert(name.clone(), seen);
+            if found.and_then(|id| self.groups.get(id)).is_some_and(|group| group.tags.contains_key(STACK_TAG)) {
+                vpc.stacked.insert(name.clone());
+            }
             vpc.ids.insert(name.clone(), found.map_or(Seen::Absent, |id| Seen::Present(id.clone())));
         }
-        if declared.undeclared == Undeclared::Report {
+        if declared.undeclared == Undeclared::Report && whole {
             let others = here().filter(|(_, group)| !declared.groups.contains_key(&group.name));
             vpc.undeclared =
                 others.map(|(id, group)| UndeclaredGroup { id: id.clone(), name: group.name.clone() }).collect();

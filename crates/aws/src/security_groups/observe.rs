@@ -208,6 +208,7 @@ impl<'a> Look<'a> {
     fn assemble(&self, rules: &BTreeMap<ResourceId, Rules>) -> ObservedVpc {
         let mut groups = BTreeMap::new();
         let mut ids = BTreeMap::new();
+        let mut stacked = BTreeSet::new();
         for (name, desired) in &self.desired.groups {
             let facts = self.named(name);
             let gone = self.listing.values().any(|facts| facts.name == *name && self.gone.contains(&facts.id));
@@ -222,6 +223,9 @@ impl<'a> Look<'a> {
                 None if self.fresh || gone => Seen::Absent,
                 None => Seen::Unknown(Unseen::OutOfScope),
             };
+            if facts.is_some_and(|facts| facts.stack.is_some()) {
+                stacked.insert(name.clone());
+            }
             ids.insert(name.clone(), id);
             groups.insert(name.clone(), group);
         }
@@ -234,7 +238,7 @@ impl<'a> Look<'a> {
                 .collect(),
             Undeclared::Report | Undeclared::Ignore => vec![],
         };
-        ObservedVpc { id: self.vpc.clone(), groups, ids, undeclared }
+        ObservedVpc { id: self.vpc.clone(), groups, ids, stacked, undeclared }
     }
 }
 

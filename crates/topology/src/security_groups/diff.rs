@@ -7,7 +7,7 @@ use super::{
     DesiredGroup, DesiredRule, Direction, ForeignRule, GroupRef, KnownRule, ObservedGroup, ObservedPeer, ObservedRule,
     RuleSpec, Traffic,
 };
-use crate::core::{Drift, GroupName, Held, Severity, Unseen};
+use crate::core::{Drift, GroupName, Held, ResourceId, Severity, Unseen};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +22,8 @@ pub(super) struct Diff {
     pub(super) exposures: Vec<KnownRule>,
     /// Undeclared rules that do not.
     pub(super) extra: Vec<KnownRule>,
+    /// Undeclared rules with a controller's mark: they stay unless a declared rule needs their room. Each with why it stays.
+    pub(super) marked: Vec<(KnownRule, Held)>,
     /// Declared rules with another description than declared.
     pub(super) redescribe: Vec<(KnownRule, String)>,
     /// Every difference, in words.
@@ -155,10 +157,15 @@ impl Teller<'_> {
     fn resolve<'r>(&mut self, rules: &'r [DesiredRule]) -> Declared<'r> {
         let mut declared = Declared { known: Vec::with_capacity(rules.len()), unknown: vec![] };
         let mut absent: BTreeMap<GroupName, BTreeSet<Traffic>> = BTreeMap::new();
+        let mut distrusted: BTreeMap<(GroupName, ResourceId), BTreeSet<Traffic>> = BTreeMap::new();
         for DesiredRule { traffic, peer, description } in rules {
             let peer = match self.context.resolve(peer) {
                 Resolved::Known(peer) => peer,
                 Resolved::Dropped => continue,
+                Resolved::Distrusted(name, id) => {
+                    distrusted.entry((name, id)).or_default().insert(*traffic);
+                    continue;
+                }
                 Resolved::Absent(name) => {
                     absent.entry(name).or_default().insert(*traffic);
                     continue;
@@ -179,7 +186,24 @@ impl Teller<'_> {
         for (name, traffic) in absent {
             self.names_absent(&name, traffic);
         }
+        for ((name, id), traffic) in distrusted {
+            self.names_distrusted(&name, &id, traffic);
+        }
         declared
+    }
+
+    fn names_distrusted(&mut self, name: &GroupName, id: &ResourceId, traffic: BTreeSet<Traffic>) {
+        let direction = self.direction;
+        let traffic: Vec<String> = traffic.iter().map(ToString::to_string).collect();
+        self.hold(
+            format!(
+                "{direction} {} {} {name} is declared, but {id} was made outside CloudFormation: anybody who may make a group \
+                 could have given it that name",
+                traffic.join(", "),
+                direction.preposition()
+            ),
+            format!("if {id} is yours, drop `optional: true` from {name}; otherwise delete it"),
+        );
     }
 
     fn names_absent(&mut self, name: &GroupName, traffic: BTreeSet<Traffic>) {
@@ -209,13 +233,16 @@ impl Teller<'_> {
         let reach = match self.direction {
             Direction::Egress => Reach::Inside,
             Direction::Ingress if harmless() => Reach::Inside,
-            Direction::Ingress => Reach::of(&spec.peer, self.context.ranges),
+            Direction::Ingress => {
+                let Context { ranges, vpcs, .. } = self.context;
+                Reach::of(&spec.peer, rule.peer_vpc.as_ref(), ranges, vpcs)
+            }
         };
         let context = self.context;
         let resolve = |item: &ForeignRule| match item.group.as_ref().map(|group| context.resolve(group)) {
             Some(Resolved::Known(peer)) => Some(Some(peer)),
             Some(Resolved::Unknown(_)) => None,
-            Some(Resolved::Absent(_) | Resolved::Dropped) | None => Some(None),
+            Some(Resolved::Absent(_) | Resolved::Distrusted(_, _) | Resolved::Dropped) | None => Some(None),
         };
         let claimed = foreign::matches(rule, &spec.peer, foreign, resolve);
         let what = self.show(&spec);
@@ -240,14 +267,11 @@ impl Teller<'_> {
         let mark = foreign::mark(rule).filter(|_| reach == Reach::Inside);
         if let Some(foreign::Mark { writer, item }) = mark {
             self.drift(Severity::Drift, format!("{extra}: it bears the mark of {writer}"));
-            self.hold(
-                format!("{extra} bears the mark of {writer}, which would put it back"),
-                format!(
-                    "if it belongs there, add `{item}` to foreign_rules of {}; otherwise revoke it by hand",
-                    self.group.name
-                ),
-            );
-            return self.diff.stay.push(spec);
+            let GroupRef { key, name } = self.group.clone();
+            let remedy =
+                format!("if it belongs there, add `{item}` to foreign_rules of {name}; otherwise revoke it by hand");
+            let why = format!("{extra} bears the mark of {writer}, which would put it back");
+            return self.diff.marked.push((known(rule, spec), Held { resource: key, name, why, remedy }));
         }
         let known = known(rule, spec);
         match reach.exposure() {

@@ -4,7 +4,7 @@ use super::{Direction, Traffic};
 use crate::core::{AccountId, GroupName, ResourceId, Seen, StackId, VpcId, VpcName};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Every VPC of the topology.
@@ -23,6 +23,9 @@ pub struct ObservedVpc {
     pub groups: BTreeMap<GroupName, Seen<ObservedGroup>>,
     /// The id of each declared group by name: needed by rules that reference a group that is itself out of scope.
     pub ids: BTreeMap<GroupName, Seen<ResourceId>>,
+    /// Declared groups that carry the `aws:cloudformation:stack-id` tag, in scope or not. Only CloudFormation can write it, so
+    /// that it tells a declared group from one that somebody made under its name.
+    pub stacked: BTreeSet<GroupName>,
     /// Groups that the document does not name; filled only when it asks for a report.
     pub undeclared: Vec<UndeclaredGroup>,
 }

@@ -11,7 +11,8 @@
 //!   an answer for half a minute (throttled, say), `needs` becomes `after`: the authorize is still tried first in each run, and
 //!   then the exposure goes whatever came of it. Containment wins over a path that AWS will not let us declare.
 //! - **A full group is made room in first.** Sixty rules an address family is where AWS refuses. Exactly as many rules as the
-//!   authorize needs go before it: extras that carry nothing declared, then exposures (broadest first), then other extras.
+//!   authorize needs go before it: extras that carry nothing declared, then exposures (broadest first), then other extras, and
+//!   last those that bear a controller's mark: anybody can write marks, and sixty of them must not keep a declared rule out.
 //! - **What containment needs is containment.** An authorize that an exposure waits for, and the room that is made for it, are
 //!   marked `contains` themselves: otherwise limits, flapping or a stack in progress, each of which an attacker can bring about,
 //!   would hold them and through them the exposure.
@@ -23,9 +24,10 @@
 
 use super::reach::{breadth, carries_as_well, may_carry};
 use super::{Change, Direction, GroupRef, KnownRule, ObservedPeer, RuleSpec, diff::Diff};
-use crate::core::{Held, StackId, Step};
+use crate::core::{Held, ResourceId, StackId, Step};
 use ipnet::IpNet;
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// Rules a direction and address family that AWS admits by default
 /// (<https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>). A group that holds more proves that the quota
@@ -113,8 +115,9 @@ impl Count {
 
 /// Orders what closes the gap. Takes the parts of the diff that are acted upon.
 pub(super) fn order(unit: &Unit<'_>, diff: Diff) -> Ordered {
-    let Diff { stay, missing, exposures, extra, redescribe, drifts: _, held: _, blind: _ } = diff;
-    let current = Count::of(stay.iter().chain(specs(&exposures)).chain(specs(&extra)));
+    let Diff { stay, missing, exposures, extra, marked, redescribe, drifts: _, held: _, blind: _ } = diff;
+    let marked_specs = marked.iter().map(|(rule, _)| &rule.spec);
+    let current = Count::of(stay.iter().chain(marked_specs).chain(specs(&exposures)).chain(specs(&extra)));
     let limit = current.limit();
     let (missing, overflow) = admit(unit, &stay, missing, &exposures, limit);
     let carries = |rule: &KnownRule| missing.iter().any(|wanted| may_carry(&rule.spec, wanted, unit.ranges));
@@ -123,7 +126,10 @@ pub(super) fn order(unit: &Unit<'_>, diff: Diff) -> Ordered {
 
     let full = !current.plus(Count::of(&missing)).fits(limit);
     let over = current.less(Count::of(specs(&now))).plus(Count::of(&missing)).less(limit);
-    let Room { taken, free, later, carriers } = make_room(over, free, later, carriers);
+    let (marked, kept): (Vec<KnownRule>, Vec<Held>) = marked.into_iter().unzip();
+    let kept: BTreeMap<ResourceId, Held> = marked.iter().map(|rule| rule.id.clone()).zip(kept).collect();
+    let (marked_carriers, marked) = marked.into_iter().partition(|rule| carries(rule));
+    let Room { taken, free, later, carriers, marked } = make_room(over, free, later, carriers, marked, marked_carriers);
 
     let mut line = Line { unit, ordered: Ordered::default() };
     let urgent = !later.is_empty() || taken.iter().any(|it| it.exposure);
@@ -165,6 +171,7 @@ pub(super) fn order(unit: &Unit<'_>, diff: Diff) -> Ordered {
     }
     line.revoke(Rank::Revoke, free, false, authorize.or(contain), [], None);
     line.redescribe(redescribe);
+    line.ordered.held = marked.iter().filter_map(|rule| kept.get(&rule.id).cloned()).collect();
     line.overflow(overflow, &stay);
     line.ordered
 }
@@ -244,9 +251,17 @@ struct Room {
     free: Vec<KnownRule>,
     later: Vec<KnownRule>,
     carriers: Vec<KnownRule>,
+    marked: Vec<KnownRule>,
 }
 
-fn make_room(mut over: Count, free: Vec<KnownRule>, later: Vec<KnownRule>, carriers: Vec<KnownRule>) -> Room {
+fn make_room(
+    mut over: Count,
+    free: Vec<KnownRule>,
+    later: Vec<KnownRule>,
+    carriers: Vec<KnownRule>,
+    marked: Vec<KnownRule>,
+    marked_carriers: Vec<KnownRule>,
+) -> Room {
     let mut taken = vec![];
     let mut take = |rules: Vec<KnownRule>, exposure: bool, carries: bool| -> Vec<KnownRule> {
         let mut left = vec![];
@@ -264,7 +279,9 @@ fn make_room(mut over: Count, free: Vec<KnownRule>, later: Vec<KnownRule>, carri
     let free = take(free, false, false);
     let later = take(later, true, true);
     let carriers = take(carriers, false, true);
-    Room { taken, free, later, carriers }
+    let mut marked = take(marked, false, false);
+    marked.extend(take(marked_carriers, false, true));
+    Room { taken, free, later, carriers, marked }
 }
 
 /// The steps so far.

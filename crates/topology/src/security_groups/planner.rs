@@ -7,7 +7,9 @@ use super::{
     Change, Desired, DesiredGroup, DesiredVpc, Direction, GroupRef, Observed, ObservedGroup, ObservedVpc, Undeclared,
     UndeclaredGroup,
 };
-use crate::core::{Drift, GroupName, Held, Place, Plan, ResourceId, Seen, Severity, Standing, Step, Unseen, VpcName};
+use crate::core::{
+    Drift, GroupName, Held, Place, Plan, ResourceId, Seen, Severity, Standing, Step, Unseen, VpcId, VpcName,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -19,6 +21,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 /// The plan. See [`super`] for the rules that it follows.
 pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standing: &Standing) -> Plan<Change> {
     let Desired { vpcs, ranges } = desired;
+    let bound: BTreeSet<&VpcId> = observed.vpcs.values().filter_map(Seen::present).map(|vpc| &vpc.id).collect();
     let mut builder = Builder { place, standing, plan: Plan::default(), steps: vec![] };
     for (name, declared) in vpcs {
         match observed.vpcs.get(name) {
@@ -28,7 +31,7 @@ pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standi
                 builder.blind(Unseen::Failed { retryable: *retryable, why: format!("{name}: {why}") });
             }
             Some(Seen::Absent) => builder.vpc_gone(name),
-            Some(Seen::Present(seen)) => builder.vpc(&Context::new(place, name, declared, seen, ranges)),
+            Some(Seen::Present(seen)) => builder.vpc(&Context::new(place, name, declared, seen, ranges, &bound)),
         }
     }
     builder.finish()
@@ -45,11 +48,16 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn vpc(&mut self, context: &Context<'_>) {
         let DesiredVpc { groups, undeclared } = context.desired;
-        let ObservedVpc { id, groups: seen, ids: _, undeclared: others } = context.observed;
+        let ObservedVpc { id, groups: seen, ids: _, stacked: _, undeclared: others } = context.observed;
         for (name, declared) in groups {
             let full = format!("{}/{name}", context.name);
             match seen.get(name) {
-                Some(Seen::Present(group)) => self.group(context, full, declared, group),
+                Some(Seen::Present(group)) => {
+                    if context.distrusts(name) {
+                        self.distrusted(&group.id, name, &full);
+                    }
+                    self.group(context, full, declared, group);
+                }
                 Some(Seen::Absent) if declared.optional => {}
                 Some(Seen::Absent) => self.group_gone(id.as_str(), name, full),
                 Some(Seen::Unknown(Unseen::OutOfScope)) => {}
@@ -115,6 +123,16 @@ impl Builder<'_> {
         } else {
             Tried::Hopeful
         }
+    }
+
+    /// Its own rules are kept as declared, which can only narrow it; but nothing lets it in.
+    fn distrusted(&mut self, id: &ResourceId, group: &GroupName, name: &str) {
+        self.plan.held.push(Held {
+            resource: self.place.key(id.clone()),
+            name: name.into(),
+            why: "it was made outside CloudFormation: declared rules that name it do not count".into(),
+            remedy: format!("if {id} is yours, drop `optional: true` from {group}; otherwise delete it"),
+        });
     }
 
     fn group_gone(&mut self, vpc: &str, group: &GroupName, name: String) {

@@ -5,9 +5,10 @@
 //! says no and the second says yes.
 
 use super::{ObservedPeer, Ports, Protocol, RuleSpec, Traffic};
-use crate::core::{AccountId, ResourceId};
+use crate::core::{AccountId, ResourceId, VpcId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// IPv4 space that the Internet does not route to anybody: RFC 1918, RFC 6598 (carrier-grade NAT, used inside VPCs), loopback
@@ -33,7 +34,7 @@ const PRIVATE_V6: [(Ipv6Addr, u8); 3] = [
 pub(super) enum Reach {
     /// Inside the topology, or admitted by a declared rule anyway.
     Inside,
-    /// Private addresses beyond the topology's VPCs: a peered network, a VPN.
+    /// Private addresses, or a group, beyond the topology's VPCs: a peered network, a VPN.
     Beyond,
     /// A group of another account.
     Foreign(AccountId),
@@ -42,12 +43,15 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    /// Of a source, given the ranges of the topology's VPCs.
-    pub(super) fn of(peer: &ObservedPeer, ranges: &[IpNet]) -> Self {
+    /// Of a source, given the ranges and ids of the topology's VPCs. `vpc` is that of a referenced group, where AWS says it.
+    pub(super) fn of(peer: &ObservedPeer, vpc: Option<&VpcId>, ranges: &[IpNet], vpcs: &BTreeSet<&VpcId>) -> Self {
         let net = match peer {
             ObservedPeer::Ipv4(net) => IpNet::V4(*net),
             ObservedPeer::Ipv6(net) => IpNet::V6(*net),
             ObservedPeer::PrefixList(_) => return Self::Public,
+            ObservedPeer::Group { account: None, id: _ } if vpc.is_some_and(|vpc| !vpcs.contains(vpc)) => {
+                return Self::Beyond;
+            }
             ObservedPeer::Group { account: None, id: _ } => return Self::Inside,
             ObservedPeer::Group { account: Some(account), id: _ } => return Self::Foreign(account.clone()),
         };

@@ -2,9 +2,9 @@
 
 use super::reach::group_peer;
 use super::{DesiredPeer, DesiredVpc, ObservedPeer, ObservedVpc};
-use crate::core::{GroupName, Place, ResourceId, Seen, Unseen, VpcName};
+use crate::core::{GroupName, Place, ResourceId, Seen, Unseen, VpcId, VpcName};
 use ipnet::IpNet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One VPC of a topology, declared and observed, with what is needed to compare the two.
 pub(super) struct Context<'a> {
@@ -13,6 +13,8 @@ pub(super) struct Context<'a> {
     pub(super) desired: &'a DesiredVpc,
     pub(super) observed: &'a ObservedVpc,
     pub(super) ranges: &'a [IpNet],
+    /// The ids of the topology's VPCs, as far as they were seen.
+    pub(super) vpcs: &'a BTreeSet<&'a VpcId>,
     /// Declared names by id, to show people what they wrote.
     names: BTreeMap<&'a ResourceId, &'a GroupName>,
 }
@@ -23,6 +25,8 @@ pub(super) enum Resolved {
     Known(ObservedPeer),
     /// It names an optional group that is absent: the rule does not count.
     Dropped,
+    /// It names an optional group that is there, but nobody vouches for: the rule does not count.
+    Distrusted(GroupName, ResourceId),
     /// It names a group that must be there and is not.
     Absent(GroupName),
     /// It names a group of which nobody knows now.
@@ -36,10 +40,11 @@ impl<'a> Context<'a> {
         desired: &'a DesiredVpc,
         observed: &'a ObservedVpc,
         ranges: &'a [IpNet],
+        vpcs: &'a BTreeSet<&'a VpcId>,
     ) -> Self {
         let ids = observed.ids.iter().filter_map(|(name, id)| Some((id.present()?, name)));
         let groups = observed.groups.iter().filter_map(|(name, group)| Some((&group.present()?.id, name)));
-        Self { place, name, desired, observed, ranges, names: ids.chain(groups).collect() }
+        Self { place, name, desired, observed, ranges, vpcs, names: ids.chain(groups).collect() }
     }
 
     /// What a declared peer is on AWS.
@@ -53,6 +58,7 @@ impl<'a> Context<'a> {
             DesiredPeer::Group(name) => name,
         };
         match self.id(name) {
+            Seen::Present(id) if self.distrusts(name) => Resolved::Distrusted(name.clone(), id),
             Seen::Present(id) => Resolved::Known(group_peer(None, &id, own)),
             Seen::Absent if self.desired.groups.get(name).is_some_and(|group| group.optional) => Resolved::Dropped,
             Seen::Absent => Resolved::Absent(name.clone()),
@@ -65,6 +71,12 @@ impl<'a> Context<'a> {
                 why: format!("the id of group {}/{name} was not looked up", self.name),
             }),
         }
+    }
+
+    /// Whether a group may be somebody else's. An optional group is known by its name alone while it is absent, and whoever may
+    /// make a group could take that name, and be admitted to all that names it, without the right to change a single rule.
+    pub(super) fn distrusts(&self, name: &GroupName) -> bool {
+        self.desired.groups.get(name).is_some_and(|group| group.optional) && !self.observed.stacked.contains(name)
     }
 
     fn id(&self, name: &GroupName) -> Seen<ResourceId> {
