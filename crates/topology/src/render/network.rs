@@ -111,12 +111,14 @@ pub(super) fn groups(
     for (group, DesiredGroup { optional, .. }) in &groups.groups {
         let id = group_id(name, group);
         let condition = optional.then(|| optional_group(template, name, group));
-        let description = vpc.group_descriptions.get(group).cloned();
+        // Another GroupDescription is another group, which CloudFormation cannot make beside the old one of the same name. So
+        // what people may rewrite is a tag, and the description says only what never changes.
+        let written = vpc.group_descriptions.get(group).map(|text| ("Description", text.as_str()));
         let properties = json!({
             "VpcId": reference(&vpc_id(name)),
             "GroupName": group.as_str(),
-            "GroupDescription": description.unwrap_or_else(|| template.group_description(group.as_str())),
-            "Tags": template.tags(&[name.as_str(), group.as_str()], &[]),
+            "GroupDescription": template.group_description(name.as_str(), group.as_str()),
+            "Tags": template.tags(&[name.as_str(), group.as_str()], written.as_slice()),
         });
         let resource = Resource::new("AWS::EC2::SecurityGroup", properties).on_condition(condition.clone());
         template.resource(id.clone(), resource)?;

@@ -33,9 +33,9 @@ impl Template {
         all.iter().chain(more).map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
     }
 
-    /// A sentence for a group that has none of its own.
-    pub(super) fn group_description(&self, group: &str) -> String {
-        format!("Security group {group} of topology {}", self.id)
+    /// What a group is described as on AWS, for ever: at most the 255 characters that EC2 keeps.
+    pub(super) fn group_description(&self, vpc: &str, group: &str) -> String {
+        format!("{} {vpc}/{group}", self.id).chars().take(255).collect()
     }
 
     pub(super) fn parameter(&mut self, id: &str, value: Value) {

@@ -52,6 +52,20 @@ tiers:
 }
 
 #[test]
+fn a_vpc_is_neither_reserved_nor_public_space() {
+    let of = |cidr: &str| vpc(&format!("cidr: {cidr}\navailability_zones: [a]"));
+    for reserved in ["0.1.0.0/16", "127.0.0.0/16", "169.254.0.0/16", "169.254.8.0/24", "224.0.0.0/16", "250.0.0.0/16"] {
+        assert!(wrong(&of(reserved)).contains("error[cidr-reserved]"), "{reserved}");
+    }
+    for public in ["8.8.0.0/16", "172.32.0.0/16", "203.0.113.0/24", "100.128.0.0/16", "198.20.0.0/16"] {
+        assert!(wrong(&of(public)).contains("error[cidr-public]"), "{public}");
+    }
+    for private in ["10.0.0.0/16", "172.31.0.0/16", "192.168.0.0/16", "100.64.0.0/16", "198.18.0.0/16"] {
+        right(&of(private));
+    }
+}
+
+#[test]
 fn subnets_do_not_overlap_even_across_tiers() {
     assert_snapshot!(wrong(&vpc("cidr: 10.0.0.0/16
 availability_zones: [a]

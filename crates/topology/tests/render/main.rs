@@ -95,6 +95,218 @@ fn what_plumbline_keeps_is_not_in_the_stack() {
 }
 
 #[test]
+fn another_description_does_not_replace_a_group() {
+    let network = |text: &str| {
+        let text = format!(
+            "version: 1\nid: net\nenvironment: staging\nvpcs:\n  main:\n    cidr: 10.0.0.0/16\n    availability_zones: [a]\n    \
+             security_groups: {{ web: {{ {text} }} }}\n"
+        );
+        template(&read("net.yaml", &text).unwrap())["Resources"]["MainWebSecurityGroup"].clone()
+    };
+    let (plain, before, after) = (network(""), network("description: Web"), network("description: The web servers"));
+    for group in [&plain, &before, &after] {
+        assert_eq!(group["Properties"]["GroupDescription"], "net main/web");
+    }
+    assert_eq!([tag(&plain, "Description"), tag(&before, "Description")], [None, Some("Web")]);
+    assert_eq!(tag(&after, "Description"), Some("The web servers"));
+}
+
+/// A logical id that changes is a resource that is replaced: in production, subnets and groups that hold running machines.
+#[test]
+fn logical_ids_and_types_stay_as_they_are() {
+    let listed = |name: &str| -> String {
+        let template = template(&reference(name));
+        let resources = template["Resources"].as_object().unwrap();
+        resources.iter().map(|(id, value)| format!("{id}: {}\n", value["Type"].as_str().unwrap())).collect()
+    };
+    insta::assert_snapshot!(listed("api-network"), @"
+    MainDynamodbEndpoint: AWS::EC2::VPCEndpoint
+    MainEcrApiEndpoint: AWS::EC2::VPCEndpoint
+    MainEcrDkrEndpoint: AWS::EC2::VPCEndpoint
+    MainEndpointsSecurityGroup: AWS::EC2::SecurityGroup
+    MainInternetGateway: AWS::EC2::InternetGateway
+    MainInternetGatewayAttachment: AWS::EC2::VPCGatewayAttachment
+    MainLogsEndpoint: AWS::EC2::VPCEndpoint
+    MainNlbSecurityGroup: AWS::EC2::SecurityGroup
+    MainPrivateARouteTable: AWS::EC2::RouteTable
+    MainPrivateARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPrivateASubnet: AWS::EC2::Subnet
+    MainPublicADefaultRoute: AWS::EC2::Route
+    MainPublicARouteTable: AWS::EC2::RouteTable
+    MainPublicARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPublicASubnet: AWS::EC2::Subnet
+    MainS3Endpoint: AWS::EC2::VPCEndpoint
+    MainSecretsmanagerEndpoint: AWS::EC2::VPCEndpoint
+    MainServiceSecurityGroup: AWS::EC2::SecurityGroup
+    MainVpc: AWS::EC2::VPC
+    MainVpcLinkSecurityGroup: AWS::EC2::SecurityGroup
+    ");
+    insta::assert_snapshot!(listed("autoscaled-web"), @"
+    MainBackendAlbSecurityGroup: AWS::EC2::SecurityGroup
+    MainBackendSecurityGroup: AWS::EC2::SecurityGroup
+    MainCacheSecurityGroup: AWS::EC2::SecurityGroup
+    MainDatabaseSecurityGroup: AWS::EC2::SecurityGroup
+    MainEcrApiEndpoint: AWS::EC2::VPCEndpoint
+    MainEcrDkrEndpoint: AWS::EC2::VPCEndpoint
+    MainEndpointsSecurityGroup: AWS::EC2::SecurityGroup
+    MainFrontendSecurityGroup: AWS::EC2::SecurityGroup
+    MainInternetGateway: AWS::EC2::InternetGateway
+    MainInternetGatewayAttachment: AWS::EC2::VPCGatewayAttachment
+    MainKmsEndpoint: AWS::EC2::VPCEndpoint
+    MainLogsEndpoint: AWS::EC2::VPCEndpoint
+    MainPrivateARouteTable: AWS::EC2::RouteTable
+    MainPrivateARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPrivateASubnet: AWS::EC2::Subnet
+    MainPrivateBRouteTable: AWS::EC2::RouteTable
+    MainPrivateBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPrivateBSubnet: AWS::EC2::Subnet
+    MainPublicADefaultRoute: AWS::EC2::Route
+    MainPublicARouteTable: AWS::EC2::RouteTable
+    MainPublicARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPublicASubnet: AWS::EC2::Subnet
+    MainPublicAlbSecurityGroup: AWS::EC2::SecurityGroup
+    MainPublicBDefaultRoute: AWS::EC2::Route
+    MainPublicBRouteTable: AWS::EC2::RouteTable
+    MainPublicBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPublicBSubnet: AWS::EC2::Subnet
+    MainS3Endpoint: AWS::EC2::VPCEndpoint
+    MainSecretsmanagerEndpoint: AWS::EC2::VPCEndpoint
+    MainVpc: AWS::EC2::VPC
+    ");
+    insta::assert_snapshot!(listed("hipaa"), @"
+    MainApplicationSecurityGroup: AWS::EC2::SecurityGroup
+    MainBastionSecurityGroup: AWS::EC2::SecurityGroup
+    MainDatabaseARouteTable: AWS::EC2::RouteTable
+    MainDatabaseARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainDatabaseASubnet: AWS::EC2::Subnet
+    MainDatabaseBRouteTable: AWS::EC2::RouteTable
+    MainDatabaseBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainDatabaseBSubnet: AWS::EC2::Subnet
+    MainDatabaseSecurityGroup: AWS::EC2::SecurityGroup
+    MainDynamodbEndpoint: AWS::EC2::VPCEndpoint
+    MainEndpointsSecurityGroup: AWS::EC2::SecurityGroup
+    MainInternetGateway: AWS::EC2::InternetGateway
+    MainInternetGatewayAttachment: AWS::EC2::VPCGatewayAttachment
+    MainLogsEndpoint: AWS::EC2::VPCEndpoint
+    MainNlbSecurityGroup: AWS::EC2::SecurityGroup
+    MainPrivateARouteTable: AWS::EC2::RouteTable
+    MainPrivateARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPrivateASubnet: AWS::EC2::Subnet
+    MainPrivateBRouteTable: AWS::EC2::RouteTable
+    MainPrivateBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPrivateBSubnet: AWS::EC2::Subnet
+    MainPublicADefaultRoute: AWS::EC2::Route
+    MainPublicARouteTable: AWS::EC2::RouteTable
+    MainPublicARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPublicASubnet: AWS::EC2::Subnet
+    MainPublicBDefaultRoute: AWS::EC2::Route
+    MainPublicBRouteTable: AWS::EC2::RouteTable
+    MainPublicBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPublicBSubnet: AWS::EC2::Subnet
+    MainS3Endpoint: AWS::EC2::VPCEndpoint
+    MainSecretsmanagerEndpoint: AWS::EC2::VPCEndpoint
+    MainSsmEndpoint: AWS::EC2::VPCEndpoint
+    MainSsmmessagesEndpoint: AWS::EC2::VPCEndpoint
+    MainVpc: AWS::EC2::VPC
+    MainVpcLinkSecurityGroup: AWS::EC2::SecurityGroup
+    ");
+    insta::assert_snapshot!(listed("privatelink"), @"
+    ConsumerClientSecurityGroup: AWS::EC2::SecurityGroup
+    ConsumerEndpointsARouteTable: AWS::EC2::RouteTable
+    ConsumerEndpointsARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    ConsumerEndpointsASubnet: AWS::EC2::Subnet
+    ConsumerEndpointsBRouteTable: AWS::EC2::RouteTable
+    ConsumerEndpointsBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    ConsumerEndpointsBSubnet: AWS::EC2::Subnet
+    ConsumerInternetGateway: AWS::EC2::InternetGateway
+    ConsumerInternetGatewayAttachment: AWS::EC2::VPCGatewayAttachment
+    ConsumerProductsApiEndpoint: AWS::EC2::VPCEndpoint
+    ConsumerProductsEndpointSecurityGroup: AWS::EC2::SecurityGroup
+    ConsumerPublicADefaultRoute: AWS::EC2::Route
+    ConsumerPublicARouteTable: AWS::EC2::RouteTable
+    ConsumerPublicARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    ConsumerPublicASubnet: AWS::EC2::Subnet
+    ConsumerPublicBDefaultRoute: AWS::EC2::Route
+    ConsumerPublicBRouteTable: AWS::EC2::RouteTable
+    ConsumerPublicBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    ConsumerPublicBSubnet: AWS::EC2::Subnet
+    ConsumerVpc: AWS::EC2::VPC
+    ProducerCacheSecurityGroup: AWS::EC2::SecurityGroup
+    ProducerDataARouteTable: AWS::EC2::RouteTable
+    ProducerDataARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    ProducerDataASubnet: AWS::EC2::Subnet
+    ProducerDataBRouteTable: AWS::EC2::RouteTable
+    ProducerDataBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    ProducerDataBSubnet: AWS::EC2::Subnet
+    ProducerDatabaseSecurityGroup: AWS::EC2::SecurityGroup
+    ProducerDynamodbEndpoint: AWS::EC2::VPCEndpoint
+    ProducerEcrApiEndpoint: AWS::EC2::VPCEndpoint
+    ProducerEcrDkrEndpoint: AWS::EC2::VPCEndpoint
+    ProducerEndpointsSecurityGroup: AWS::EC2::SecurityGroup
+    ProducerLogsEndpoint: AWS::EC2::VPCEndpoint
+    ProducerNlbSecurityGroup: AWS::EC2::SecurityGroup
+    ProducerS3Endpoint: AWS::EC2::VPCEndpoint
+    ProducerSecretsmanagerEndpoint: AWS::EC2::VPCEndpoint
+    ProducerServiceARouteTable: AWS::EC2::RouteTable
+    ProducerServiceARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    ProducerServiceASubnet: AWS::EC2::Subnet
+    ProducerServiceBRouteTable: AWS::EC2::RouteTable
+    ProducerServiceBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    ProducerServiceBSubnet: AWS::EC2::Subnet
+    ProducerTasksSecurityGroup: AWS::EC2::SecurityGroup
+    ProducerVpc: AWS::EC2::VPC
+    ProductsApiEndpointService: AWS::EC2::VPCEndpointService
+    ProductsApiEndpointServicePermissions: AWS::EC2::VPCEndpointServicePermissions
+    ");
+    insta::assert_snapshot!(listed("three-tier"), @"
+    MainAlbSecurityGroup: AWS::EC2::SecurityGroup
+    MainBastionSecurityGroup: AWS::EC2::SecurityGroup
+    MainDatabaseARouteTable: AWS::EC2::RouteTable
+    MainDatabaseARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainDatabaseASubnet: AWS::EC2::Subnet
+    MainDatabaseBRouteTable: AWS::EC2::RouteTable
+    MainDatabaseBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainDatabaseBSubnet: AWS::EC2::Subnet
+    MainDatabaseCRouteTable: AWS::EC2::RouteTable
+    MainDatabaseCRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainDatabaseCSubnet: AWS::EC2::Subnet
+    MainDatabaseSecurityGroup: AWS::EC2::SecurityGroup
+    MainDynamodbEndpoint: AWS::EC2::VPCEndpoint
+    MainEcrApiEndpoint: AWS::EC2::VPCEndpoint
+    MainEcrDkrEndpoint: AWS::EC2::VPCEndpoint
+    MainEcsTasksSecurityGroup: AWS::EC2::SecurityGroup
+    MainEndpointsSecurityGroup: AWS::EC2::SecurityGroup
+    MainInternetGateway: AWS::EC2::InternetGateway
+    MainInternetGatewayAttachment: AWS::EC2::VPCGatewayAttachment
+    MainLogsEndpoint: AWS::EC2::VPCEndpoint
+    MainPrivateARouteTable: AWS::EC2::RouteTable
+    MainPrivateARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPrivateASubnet: AWS::EC2::Subnet
+    MainPrivateBRouteTable: AWS::EC2::RouteTable
+    MainPrivateBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPrivateBSubnet: AWS::EC2::Subnet
+    MainPrivateCRouteTable: AWS::EC2::RouteTable
+    MainPrivateCRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPrivateCSubnet: AWS::EC2::Subnet
+    MainPublicADefaultRoute: AWS::EC2::Route
+    MainPublicARouteTable: AWS::EC2::RouteTable
+    MainPublicARouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPublicASubnet: AWS::EC2::Subnet
+    MainPublicBDefaultRoute: AWS::EC2::Route
+    MainPublicBRouteTable: AWS::EC2::RouteTable
+    MainPublicBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPublicBSubnet: AWS::EC2::Subnet
+    MainPublicCDefaultRoute: AWS::EC2::Route
+    MainPublicCRouteTable: AWS::EC2::RouteTable
+    MainPublicCRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
+    MainPublicCSubnet: AWS::EC2::Subnet
+    MainS3Endpoint: AWS::EC2::VPCEndpoint
+    MainSecretsmanagerEndpoint: AWS::EC2::VPCEndpoint
+    MainVpc: AWS::EC2::VPC
+    ");
+}
+
+#[test]
 fn plumbline_can_bind_to_every_vpc_and_group() {
     for name in REFERENCES {
         let topology = reference(name);

@@ -10,11 +10,30 @@ use crate::network::{Dns, Environment, Nat, PublicIps, Route, Subnet, Tier, Vpc}
 use crate::security_groups::DesiredVpc;
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 /// Sizes that AWS allows, for VPCs and subnets alike
 /// (<https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html>).
 const LARGEST: u8 = 16;
 const SMALLEST: u8 = 28;
+
+/// What AWS refuses for a VPC: "this network", loopback, link-local, multicast and what is beyond.
+const RESERVED: [(Ipv4Addr, u8); 5] = [
+    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::new(127, 0, 0, 0), 8),
+    (Ipv4Addr::new(169, 254, 0, 0), 16),
+    (Ipv4Addr::new(224, 0, 0, 0), 4),
+    (Ipv4Addr::new(240, 0, 0, 0), 4),
+];
+
+/// What a VPC may have that nobody routes to from outside: RFC 1918, RFC 6598, and the range for benchmarks (RFC 2544).
+const PRIVATE: [(Ipv4Addr, u8); 5] = [
+    (Ipv4Addr::new(10, 0, 0, 0), 8),
+    (Ipv4Addr::new(172, 16, 0, 0), 12),
+    (Ipv4Addr::new(192, 168, 0, 0), 16),
+    (Ipv4Addr::new(100, 64, 0, 0), 10),
+    (Ipv4Addr::new(198, 18, 0, 0), 15),
+];
 
 /// Subnets a VPC. AWS allows 200 unless asked for more; the limit here bounds the search for overlaps.
 const MOST_SUBNETS: usize = 1_000;
@@ -38,6 +57,7 @@ pub(super) fn vpc(
         Some(at) => at.get().and_then(|(text, span)| {
             let net = cidr::written(check, text.text(), span)?;
             size(check, "VPC", net, span);
+            usable(check, net, span);
             Some((net, span))
         }),
     };
@@ -90,6 +110,18 @@ fn size(check: Check<'_>, what: &str, net: Ipv4Net, span: Span) {
             format!("a {what} cannot be a /{length}: AWS allows /{LARGEST} to /{SMALLEST}"),
             format!("write `{}/{nearest}`, or another range of an allowed size", net.addr()),
         );
+    }
+}
+
+/// Refuses what AWS refuses, and public space: AWS takes that, but hosts in it cannot reach whom it belongs to, and rules that
+/// admit it would count as inside.
+fn usable(check: Check<'_>, net: Ipv4Net, span: Span) {
+    let within = |(base, length): &(Ipv4Addr, u8)| Ipv4Net::new(*base, *length).is_ok_and(|range| range.contains(&net));
+    let help = "write a range of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10, such as `10.0.0.0/16`";
+    if RESERVED.iter().any(within) {
+        check.wrong(span, "cidr-reserved", format!("a VPC cannot have `{net}`: the range is reserved"), help);
+    } else if !PRIVATE.iter().any(within) {
+        check.wrong(span, "cidr-public", format!("`{net}` is public address space, which may be somebody's"), help);
     }
 }
 
