@@ -15,7 +15,7 @@
 //! | `loop#A/R#T#CONTROL` | `open#HASH` | the token of an unsettled intent, by its action | as the record |
 //! | `loop#A/R#T#CONTROL` | `record#TOKEN` | an intent with what became of it | 400 days |
 //! | `loop#A/R#T#CONTROL` | `repair#TOKEN` | of an intent, what every run asks: resource, run, removal, outcome | 3 hours |
-//! | `loop#A/R#T#CONTROL` | `resource#ID` | an id that we created | for good; that of a rule, a day |
+//! | `loop#A/R#T#CONTROL` | `resource#ID` | an id that we created, other than a rule's | for good |
 //!
 //! A token begins with the time of its intent, so that records and repairs sort by time, and the last repairs and the created ids are
 //! one range of one query. No record is in that range: an item is read and billed whole

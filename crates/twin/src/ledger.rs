@@ -105,7 +105,7 @@ impl reconciler::LedgerRead for Ledger {
             if let Some(Ok(receipt)) = &record.result
                 && let Ok(receipt) = serde_json::from_value::<Receipt>(receipt.clone())
             {
-                created.extend(receipt.created);
+                created.extend(receipt.created.into_iter().filter(|id| !id.as_str().starts_with("sgr-")));
             }
         }
         repairs.values_mut().for_each(|repairs| repairs.sort_by_key(|repair| repair.at));

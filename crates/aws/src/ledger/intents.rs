@@ -1,7 +1,7 @@
 //! What is about to be done, and what became of it.
 
 use super::item::{self, Item, micros, text, ttl};
-use super::keys::{self, RECORDS, REPAIRS, SHORT};
+use super::keys::{self, RECORDS, REPAIRS};
 use super::table::{Expression, Table, Transacted};
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use jiff::{SignedDuration, Timestamp};
@@ -147,8 +147,12 @@ pub(super) async fn settle(
         table.update_in(&pk, &keys::repair(token), repaired, unrepaired)?,
     ];
     if let Ok(receipt) = result {
-        let mut marks: Vec<TransactWriteItem> =
-            receipt.created.iter().map(|id| created(table, &pk, id, token, at)).collect::<Result<_, _>>()?;
+        let mut marks: Vec<TransactWriteItem> = receipt
+            .created
+            .iter()
+            .filter(|id| kept(id))
+            .map(|id| created(table, &pk, id, token))
+            .collect::<Result<_, _>>()?;
         // More than one transaction takes go before it: marked too early is harmless, never marked would leave it behind.
         while marks.len() + writes.len() > TOGETHER {
             let rest = marks.split_off(TOGETHER.min(marks.len()));
@@ -200,20 +204,15 @@ fn storable(inverse: serde_json::Value) -> serde_json::Value {
     serde_json::json!({ "none": format!("it has {size} bytes, more than the ledger keeps: the action itself is on record") })
 }
 
-/// What makes an id ours when something may be deleted for it. Rules of security groups are judged by what they say, never by who made
-/// them, and there would be thousands: theirs are soon forgotten.
-fn created(
-    table: &Table,
-    pk: &str,
-    id: &ResourceId,
-    token: &ClientToken,
-    at: Timestamp,
-) -> Result<TransactWriteItem, Fault> {
-    let mut item = item::item(pk, &keys::resource(id), token)?;
-    if id.as_str().starts_with("sgr-") {
-        item.insert("ttl".into(), ttl(at, SHORT));
-    }
-    table.put_in(item, None)
+/// Whether it matters later that an id is ours. Rules of security groups are judged by what they say, never by who made them, and whoever
+/// provokes repairs would have every run read thousands of them: the record alone names them.
+fn kept(id: &ResourceId) -> bool {
+    !id.as_str().starts_with("sgr-")
+}
+
+/// What makes an id ours when something may be deleted for it.
+fn created(table: &Table, pk: &str, id: &ResourceId, token: &ClientToken) -> Result<TransactWriteItem, Fault> {
+    table.put_in(item::item(pk, &keys::resource(id), token)?, None)
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ pub struct Standing {
     pub directives: Vec<Directive>,
     /// Repairs within the longest window that anyone asks about (one hour), by resource, oldest first.
     pub repairs: BTreeMap<ResourceId, Vec<Repair>>,
-    /// Ids that the ledger says Plumbline created. A tag alone is not trust.
+    /// Ids that the ledger says Plumbline created, other than those of rules. A tag alone is not trust.
     pub created: BTreeSet<ResourceId>,
 }
 
