@@ -182,6 +182,18 @@ mod tests {
     use std::collections::VecDeque;
 
     #[test]
+    fn what_was_so_before_the_call_is_not_ours_to_take_back() {
+        let group = GroupRef { key: Place::new("111122223333", "eu-west-1").key("sg-1"), name: "main/alb".into() };
+        let peer = ObservedPeer::PrefixList("pl-1".into());
+        let spec = RuleSpec { traffic: Traffic::tcp(22, 22), peer, description: None };
+        let rules = vec![KnownRule { id: "sgr-1".into(), spec }];
+        let revoke = Change::Revoke { group, direction: Direction::Ingress, rules };
+        let gone = Receipt { already: true, ..Receipt::default() };
+        assert!(matches!(revoke.inverse(&gone), Inverse::None(_)), "undoing it would open the port again");
+        assert!(!matches!(revoke.inverse(&Receipt::default()), Inverse::None(_)));
+    }
+
+    #[test]
     fn one_bad_rule_of_a_thousand_is_found_in_few_calls() {
         let group = GroupRef { key: Place::new("111122223333", "eu-west-1").key("sg-1"), name: "main/alb".into() };
         let spec = |port| RuleSpec {
