@@ -1,6 +1,7 @@
 //! What wakes somebody.
 
-use crate::stage::{CONTROL_PLANE, Stage, until};
+use crate::stage::{CONTROL_PLANE, Caller, Stage, tcp, until};
+use aws_sdk_ec2::types::{IpPermission, IpRange};
 use serde_json::json;
 
 impl Stage {
@@ -37,14 +38,28 @@ async fn a_message_that_nobody_can_read_raises_the_alarm_of_the_dead_letters() {
 }
 
 #[tokio::test]
-async fn held_drift_raises_an_alarm_until_it_is_gone() {
+async fn an_exposure_raises_its_alarm_and_what_a_person_held_does_not() {
     let stage = Stage::restored().await;
     let group = stage.group("three-tier", "main", "alb").await;
     let pause = json!({"pause": {"topology": "three-tier", "for": "2h", "reason": "INC-7"}});
     assert_eq!(stage.by_hand("security-groups", pause).await["ok"], json!(true));
-    let open = stage.ec2(crate::stage::Caller::User).authorize_security_group_ingress().group_id(&group);
-    open.ip_permissions(crate::stage::tcp(22, "0.0.0.0/0")).send().await.expect("opened");
+    let open = stage.ec2(Caller::User).authorize_security_group_ingress().group_id(&group);
+    open.ip_permissions(tcp(22, "0.0.0.0/0")).send().await.expect("opened");
+
+    until("the alarm is on", || stage.alarmed("SecurityGroupsExposuresAlarm")).await;
+    stage.idle();
+    assert!(!stage.alarmed("SecurityGroupsHeldAlarm"), "a pause is an order, and no news to whoever gave it");
+}
+
+#[tokio::test]
+async fn drift_that_waits_for_a_decision_raises_the_alarm_of_the_held() {
+    let stage = Stage::restored().await;
+    let group = stage.group("three-tier", "main", "ecs-tasks").await;
+    let range =
+        IpRange::builder().cidr_ip("10.0.48.0/20").description("elbv2.k8s.aws/targetGroupBinding=shared").build();
+    let rule = IpPermission::builder().ip_protocol("udp").from_port(53).to_port(53).ip_ranges(range).build();
+    let controller = stage.ec2(Caller::Role).authorize_security_group_ingress().group_id(&group);
+    controller.ip_permissions(rule).send().await.expect("authorized");
 
     until("the alarm is on", || stage.alarmed("SecurityGroupsHeldAlarm")).await;
-    until("exposures are told apart", || stage.alarmed("SecurityGroupsExposuresAlarm")).await;
 }
