@@ -1,4 +1,4 @@
-//! `plumb`: check a topology, render its network, and work with Plumbline by hand.
+//! `plumb`: check a topology, render its network, and try EventBridge patterns.
 
 mod matching;
 mod render;
@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-/// Check a topology, render its network, and work with Plumbline by hand.
+/// Check a topology, render its network, and try EventBridge patterns.
 ///
 /// Plumbline keeps an AWS network true to its declared topology: one YAML document a network, in
 /// `topologies/<name>/topology.yaml`.
