@@ -243,8 +243,13 @@ def outcomes(stage: Stage, wait: int = 1) -> Iterator[dict[str, Any]]:
 
 
 def forget_outcomes(stage: Stage) -> None:
-    """Empties the queue of outcome events, so that what arrives next belongs to what is done next."""
+    """Empties the queue of outcome events, so that what arrives next belongs to what is done next.
+
+    Rechecks that wait for their time are made due first: what they tell belongs to what was done before.
+    """
     stage.idle()
+    while stage.admin("POST", "due", {})["messages"]:
+        stage.idle()
     # To the end of each batch: a message that was received and not deleted comes back after its visibility timeout.
     while list(outcomes(stage, 0)):
         pass
@@ -309,8 +314,6 @@ def main() -> int:
             watch(stage)
             sweep(stage)
             wait_settled(stage)
-            while stage.admin("POST", "due", {})["messages"]:
-                stage.idle(60)
             forget_outcomes(stage)
             faulty = faulty_layer(stage)
             stage.admin("POST", "snapshot", {"name": "deployed"})

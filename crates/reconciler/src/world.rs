@@ -71,9 +71,9 @@ impl Settings {
     pub const ATTEMPTS: u32 = 8;
     /// A chain of rechecks ends after this, whatever its delays: the sweep has long taken over.
     pub const CHAIN: SignedDuration = SignedDuration::from_hours(6);
-    /// The wait for another run on the same topology: it holds the lease for a second or two, and behind it may be an exposure. Never
-    /// doubled, and no attempt; a run that died keeps its lease for at most [`Settings::LEASE`], which is forty such waits.
-    pub const CONTENDED: SignedDuration = SignedDuration::from_secs(3);
+    /// The wait for another run on the same topology: it holds the lease for a moment, and behind it may be an exposure. Never
+    /// doubled, and no attempt; a run that died keeps its lease for at most [`Settings::LEASE`], which is 120 such waits.
+    pub const CONTENDED: SignedDuration = SignedDuration::from_secs(1);
     /// SQS delays a message by no more.
     pub const LONGEST_DELAY: SignedDuration = SignedDuration::from_secs(900);
 }
