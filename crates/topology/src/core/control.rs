@@ -12,6 +12,13 @@ use std::fmt::{self, Debug, Display};
 pub enum ControlId {
     /// The rules of security groups.
     SecurityGroups,
+    /// Flow logs of VPCs, and the retention of their log groups.
+    FlowLogs,
+    /// NAT gateways, their addresses, and the default routes of the tiers behind them.
+    Nat,
+    /// The connections of endpoint services.
+    #[serde(rename = "privatelink")]
+    PrivateLink,
 }
 
 impl ControlId {
@@ -22,6 +29,9 @@ impl ControlId {
     pub const fn name(self) -> &'static str {
         match self {
             Self::SecurityGroups => "security-groups",
+            Self::FlowLogs => "flow-logs",
+            Self::Nat => "nat",
+            Self::PrivateLink => "privatelink",
         }
     }
 
