@@ -6,13 +6,15 @@
 use crate::{Limits, LoopKey, StackStatus};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-use topology::{Action, Directive, Effect, ResourceId, StackId, Standing, Step, Subject, Verb};
+use topology::{Action, Directive, Effect, Field, ResourceId, StackId, Standing, Step, Subject, Verb};
 
 /// What the guard sees of a step.
 #[derive(Clone, Debug)]
 pub struct Item {
     /// What it changes.
     pub resource: ResourceId,
+    /// Which field of it.
+    pub field: Field,
     /// Add, change or remove.
     pub effect: Effect,
     /// Removes an exposure.
@@ -29,6 +31,7 @@ impl Item {
         let Step { action, after: _, needs, contains, stack, caveat: _ } = step;
         Self {
             resource: action.resource().id,
+            field: action.field(),
             effect: action.effect(),
             contains: *contains,
             needs: needs.clone(),
@@ -74,6 +77,8 @@ impl Verdict {
 /// The rule that held a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Brake {
+    /// The field belongs to another control: two writers would undo each other for ever.
+    Owner,
     /// A person paused the topology or the control.
     Pause,
     /// A person exempted the resource.
@@ -183,6 +188,10 @@ fn brakes(
     stacks: &BTreeMap<StackId, StackView>,
     limits: &Limits,
 ) -> Option<Verdict> {
+    if item.field.owner() != key.control {
+        let why = format!("{} belong to the control {}, not to {}", item.field, item.field.owner(), key.control);
+        return Some(hold(Brake::Owner, why, "a mistake in Plumbline: please report it".into()));
+    }
     if let Some(directive) = pause {
         let remedy = format!(r#"ends by itself; sooner: {{"resume":{{"topology":"{}","reason":"…"}}}}"#, key.topology);
         return Some(hold(Brake::Pause, format!("paused {}", said(directive)), remedy));

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use reconciler::guard::{Brake, Item, StackView, Verdict, by_order, judge, stacks_to_ask};
 use reconciler::{Limits, LoopKey, StackStatus};
 use std::collections::BTreeMap;
-use topology::{ControlId, Directive, Effect, Place, Repair, StackId, Standing, Subject, Verb};
+use topology::{ControlId, Directive, Effect, Field, Place, Repair, StackId, Standing, Subject, Verb};
 
 const NOW: Timestamp = Timestamp::constant(1_795_400_000, 0);
 
@@ -19,7 +19,8 @@ fn key() -> LoopKey {
 }
 
 fn item(resource: &str, effect: Effect) -> Item {
-    Item { resource: resource.into(), effect, contains: false, needs: vec![], stack: None }
+    let field = Field::SecurityGroupRules;
+    Item { resource: resource.into(), field, effect, contains: false, needs: vec![], stack: None }
 }
 
 fn exposure(resource: &str) -> Item {
@@ -204,5 +205,26 @@ fn who_ordered_it() {
     ];
     for (verdicts, expected) in table {
         assert_eq!(by_order(&verdicts), expected, "{verdicts:?}");
+    }
+}
+
+#[test]
+fn what_another_control_owns_is_held_even_to_contain_an_exposure() {
+    for field in Field::ALL.iter().copied() {
+        let item = Item { field, ..exposure("sg-1") };
+        let expected = if field == Field::SecurityGroupRules { "go" } else { "hold Owner" };
+        assert_eq!(judged(&[item], &Standing::at(NOW), &BTreeMap::new()), [expected], "{field}");
+    }
+}
+
+#[test]
+fn every_control_owns_something_and_the_architecture_says_what() {
+    let page = include_str!("../../../ARCHITECTURE.md");
+    for field in Field::ALL.iter().copied() {
+        let row = format!("| {field} | `{}` |", field.owner());
+        assert!(page.contains(&row), "ARCHITECTURE.md lacks the row: {row}");
+    }
+    for control in ControlId::ALL.iter().copied() {
+        assert!(Field::ALL.iter().any(|field| field.owner() == control), "{control} owns nothing");
     }
 }

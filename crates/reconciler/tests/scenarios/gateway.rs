@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Mutex;
 use topology::{
-    Action, Control, ControlId, Effect, Held, Inverse, Place, Plan, Receipt, ResourceId, ResourceKey, Scope, Seen,
-    StackId, Standing, Step, Topology, Unseen, Verb, VpcId, Wait,
+    Action, Control, ControlId, Effect, Field, Held, Inverse, Place, Plan, Receipt, ResourceId, ResourceKey, Scope,
+    Seen, StackId, Standing, Step, Topology, Unseen, Verb, VpcId, Wait,
 };
 use twin::TwinEc2;
 
@@ -46,6 +46,9 @@ impl Action for Act {
     }
     fn name(&self) -> String {
         "main/nat".into()
+    }
+    fn field(&self) -> Field {
+        Field::SecurityGroupRules
     }
     fn effect(&self) -> Effect {
         Effect::Add

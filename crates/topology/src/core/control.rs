@@ -1,6 +1,6 @@
 //! The contract of a control, and of the actions that it plans.
 
-use super::{Place, Plan, ResourceId, ResourceKey, Standing, Verb};
+use super::{Field, Place, Plan, ResourceId, ResourceKey, Standing, Verb};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
 use std::fmt::{self, Debug, Display};
@@ -100,6 +100,8 @@ pub trait Action: Clone + Eq + Debug + Display + Serialize + DeserializeOwned + 
     fn resource(&self) -> ResourceKey;
     /// What a person calls that, such as `main/alb`.
     fn name(&self) -> String;
+    /// Which field of it: the guard holds an action whose field another control owns.
+    fn field(&self) -> Field;
     /// What kind of change it is.
     fn effect(&self) -> Effect;
     /// How to take it back, computed from what AWS answered.

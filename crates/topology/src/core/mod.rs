@@ -1,12 +1,14 @@
 //! The vocabulary that every control shares.
 
 mod control;
+mod field;
 mod keys;
 mod plan;
 mod seen;
 mod standing;
 
 pub use control::{Action, Control, ControlId, Effect, Inverse, Receipt, Scope};
+pub use field::Field;
 pub use keys::{
     AccountId, EndpointName, GroupName, Place, Region, ResourceId, ResourceKey, ServiceName, StackId, TierName,
     TopologyId, VpcId, VpcName, ZoneLetter,

@@ -1,7 +1,7 @@
 //! How a [`Change`] is named, shown, taken back and split.
 
 use super::{Change, Direction, GroupRef, KnownRule, ObservedPeer, RuleSpec};
-use crate::core::{Action, Effect, Inverse, Receipt, ResourceKey};
+use crate::core::{Action, Effect, Field, Inverse, Receipt, ResourceKey};
 use std::fmt;
 
 /// More rules than this are counted rather than listed: a line must stay readable at night. The ledger keeps them all.
@@ -51,6 +51,10 @@ impl Action for Change {
 
     fn name(&self) -> String {
         self.group().name.clone()
+    }
+
+    fn field(&self) -> Field {
+        Field::SecurityGroupRules
     }
 
     fn effect(&self) -> Effect {
