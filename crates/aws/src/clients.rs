@@ -14,7 +14,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{ConnectorBuilder, tls};
 use reconciler::{Fault, FaultClass};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use topology::Place;
 
@@ -50,11 +50,53 @@ pub enum Access {
     ReadOnly,
 }
 
-/// The clients of one place.
+/// The clients of one place. Every control needs EC2; the others are built when first asked for, so that a cold start does not pay
+/// for a service that its control never calls. Cloning shares what was built.
 #[derive(Clone, Debug)]
 pub(crate) struct Regional {
     pub(crate) ec2: aws_sdk_ec2::Client,
-    pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+    rest: Arc<Rest>,
+}
+
+/// What [`Regional`] builds on demand, and from what.
+#[derive(Debug)]
+struct Rest {
+    config: SdkConfig,
+    access: Access,
+    calls: Calls,
+    cloudformation: OnceLock<aws_sdk_cloudformation::Client>,
+    load_balancers: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
+    logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
+    zonal_shift: OnceLock<aws_sdk_arczonalshift::Client>,
+}
+
+impl Regional {
+    /// CloudFormation.
+    pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
+        let Rest { config, cloudformation, .. } = &*self.rest;
+        cloudformation.get_or_init(|| client!(self.rest, aws_sdk_cloudformation, config)).clone()
+    }
+
+    /// CloudWatch Logs.
+    #[expect(dead_code, reason = "flow logs will use it")]
+    pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        let Rest { config, logs, .. } = &*self.rest;
+        logs.get_or_init(|| client!(self.rest, aws_sdk_cloudwatchlogs, config)).clone()
+    }
+
+    /// Elastic Load Balancing, of network and application load balancers.
+    #[expect(dead_code, reason = "endpoint services will use it")]
+    pub(crate) fn load_balancers(&self) -> aws_sdk_elasticloadbalancingv2::Client {
+        let Rest { config, load_balancers, .. } = &*self.rest;
+        load_balancers.get_or_init(|| client!(self.rest, aws_sdk_elasticloadbalancingv2, config)).clone()
+    }
+
+    /// Zonal shift, of the Application Recovery Controller.
+    #[expect(dead_code, reason = "NAT will use it")]
+    pub(crate) fn zonal_shift(&self) -> aws_sdk_arczonalshift::Client {
+        let Rest { config, zonal_shift, .. } = &*self.rest;
+        zonal_shift.get_or_init(|| client!(self.rest, aws_sdk_arczonalshift, config)).clone()
+    }
 }
 
 /// Every client of one process. Cloning shares connections and counters.
@@ -130,7 +172,15 @@ impl Clients {
         };
         let clients = Regional {
             ec2: client!(self, aws_sdk_ec2, &config),
-            cloudformation: client!(self, aws_sdk_cloudformation, &config),
+            rest: Arc::new(Rest {
+                config,
+                access: self.access,
+                calls: self.calls.clone(),
+                cloudformation: OnceLock::new(),
+                load_balancers: OnceLock::new(),
+                logs: OnceLock::new(),
+                zonal_shift: OnceLock::new(),
+            }),
         };
         regional.insert(place.clone(), clients.clone());
         Ok(clients)

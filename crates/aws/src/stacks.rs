@@ -8,7 +8,7 @@ use topology::{Place, StackId};
 
 impl Stacks for Network {
     async fn status(&self, place: &Place, stack: &StackId) -> Result<Option<StackStatus>, Fault> {
-        let cloudformation = self.clients.regional(place)?.cloudformation;
+        let cloudformation = self.clients.regional(place)?.cloudformation();
         match cloudformation.describe_stacks().stack_name(stack.as_str()).send().await {
             Ok(answer) => {
                 Ok(answer.stacks().first().and_then(|stack| stack.stack_status()).and_then(|s| status(s.as_str())))
