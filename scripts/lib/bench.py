@@ -145,7 +145,11 @@ def measure_repairs(stage: staging.Stage, count: int) -> list[Row]:
     ec2 = stage.client("ec2", "user")
     # In turn: five repairs of one group within ten minutes are flapping, and slowed down on purpose.
     groups = [
-        demo.group_id(stage, g.topology, g.vpc, g.name) for t in stage.topologies for g in t.groups if not g.optional
+        demo.group_id(stage, topology.id, vpc, name)
+        for topology in stage.topologies
+        for vpc, body in topology.vpcs.items()
+        for name, group in body["security_groups"].items()
+        if not group.get("optional")
     ]
     times, calls = [], Counter()
     for index in range(count + 1):
@@ -234,12 +238,7 @@ def main() -> int:
     stage = staging.start(Path(tempfile.mkdtemp(prefix="plumbline-bench-")) / "localcloud.log")
     try:
         with staging.signals():
-            staging.networks(stage, lambda _: None)
-            staging.callers(stage)
-            staging.control_plane(stage, {"RecheckSeconds": "1"})
-            staging.watch(stage)
-            staging.sweep(stage)
-            staging.wait_settled(stage)
+            staging.assemble(stage, lambda _: None)
             stage.idle(60)
             print("functions…", file=sys.stderr, flush=True)
             rows += measure_functions(stage, arguments.starts)

@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 
 import declared
 import stage as staging
+import surroundings
 
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
@@ -124,11 +125,8 @@ def several(ec2: Any, stage: staging.Stage) -> dict[str, float]:
     """One or two changes in each of three VPCs, as fast as they can be made."""
     touched = {}
     for topology, vpc in (("hipaa", "main"), ("autoscaled-web", "main"), ("privatelink", "producer")):
-        names = [
-            g.name
-            for g in next(t for t in stage.topologies if t.id == topology).groups
-            if g.vpc == vpc and not g.optional
-        ]
+        groups = next(t for t in stage.topologies if t.id == topology).vpcs[vpc]["security_groups"]
+        names = [name for name, group in groups.items() if not group.get("optional")]
         for name in names[:2]:
             group = group_id(stage, topology, vpc, name)
             ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(3389, v4="0.0.0.0/0")])
@@ -262,18 +260,29 @@ def table(rows: list[tuple[str, ...]]) -> None:
 
 
 def independent_check(stage: staging.Stage) -> bool:
-    """Compares EC2 with the documents; True when nothing differs."""
-    ec2, rows, fine = stage.client("ec2"), [("topology", "groups", "as declared")], True
+    """Compares AWS with the documents; True when nothing differs."""
+    kept, readers = staging.controls(stage), staging.cloud(stage)
+    rows: list[tuple[str, ...]] = [("topology", *kept)]
+    differences: list[declared.Difference] = []
     notes: list[str] = []
     for topology in stage.topologies:
-        compared, differences = declared.compare(ec2, topology)
-        fine &= not differences
-        rows.append((topology.id, str(compared), "yes" if not differences else f"NO, {len(differences)} differences"))
-        notes += [f"{d.topology} {d.vpc}/{d.group}: {d.text}" for d in differences]
+        verdicts = {verdict.control: verdict for verdict in declared.compare(readers, topology, kept)}
+        rows.append((topology.id, *(cell(verdicts[control]) for control in kept)))
+        differences += [difference for verdict in verdicts.values() for difference in verdict.differences]
+        notes += [note for verdict in verdicts.values() for note in verdict.notes]
     table(rows)
+    for difference in differences:
+        say(paint("31", str(difference)))
     for note in notes:
-        say(paint("31", note))
-    return fine
+        say(paint("2", note))
+    return not differences
+
+
+def cell(verdict: declared.Verdict) -> str:
+    """One verdict in the table: how much was compared, and whether it is as declared."""
+    if verdict.differences:
+        return f"{verdict.compared}: {len(verdict.differences)} DIFFER"
+    return f"{verdict.compared} as declared" if verdict.compared else "-"
 
 
 def explore(stage: staging.Stage) -> None:
@@ -316,9 +325,11 @@ def main() -> int:
             say(f"{stage.endpoint}, loopback only; its log is {log}")
             step("Five networks, from their topologies")
             staging.networks(stage, say)
-            staging.callers(stage)
+            surroundings.callers(stage)
+            surroundings.consumers(stage)
             step("Plumbline, from template.yaml")
             staging.control_plane(stage, {"RecheckSeconds": "1"})
+            staging.services(stage)
             staging.watch(stage)
             say(f"{len(stage.outputs)} outputs; the groups have no declared rule yet: rules are Plumbline's to create")
             step("The first sweep")

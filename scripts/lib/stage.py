@@ -1,5 +1,5 @@
-"""Sets the stage for the demo and the end-to-end tests: a local cloud with the five reference networks, Plumbline
-deployed by CloudFormation, and callers who are not Plumbline.
+"""Sets the stage for the demo and the end-to-end tests: a local cloud with the five reference networks and what stands
+around them, Plumbline deployed by CloudFormation, and callers who are not Plumbline.
 
 `python scripts/lib/stage.py --out FILE` sets one up, takes a snapshot named `deployed`, writes how to reach it to FILE
 and serves until it is ended. Refuses anything but loopback.
@@ -34,30 +34,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from localcloud import deploy  # noqa: E402
 
 import declared  # noqa: E402
+import surroundings  # noqa: E402
+from surroundings import Caller  # noqa: E402
 
 # One Region for everything: the one that a reference topology asks for by name (autoscaled-web).
 REGION = "eu-north-1"
 CONTROL_PLANE = "plumbline"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
-}
-NETWORK_ADMIN = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": ["ec2:*", "sts:GetCallerIdentity"], "Resource": "*"}],
-}
-
 Say = Callable[[str], None]
-
-
-@dataclass
-class Caller:
-    """Credentials of somebody, and how CloudTrail will call them."""
-
-    label: str
-    access_key: str
-    secret_key: str
-    token: str | None = None
 
 
 @dataclass
@@ -68,8 +51,13 @@ class Stage:
     process: subprocess.Popen[str]
     topologies: list[declared.Topology] = field(default_factory=list)
     callers: dict[str, Caller] = field(default_factory=dict)
+    homes: dict[str, dict[str, str]] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     watch_queue: str = ""
+    account: str = "000000000000"
+    region: str = REGION
+    # Connections that a person let in by hand.
+    approved: set[str] = field(default_factory=set)
 
     def client(self, service: str, caller: str = "root") -> Any:
         """A boto3 client that speaks as the caller, without retries that would hide what happened."""
@@ -123,12 +111,13 @@ class Stage:
                 self.process.wait()
 
 
-def start(log: Path) -> Stage:
-    """Starts a local cloud on a free port of the loopback interface."""
+def start(log: Path, nat_seconds: float = 0.2) -> Stage:
+    """Starts a local cloud on a free port of the loopback interface. NAT gateways are pending and deleting so long."""
     log.parent.mkdir(parents=True, exist_ok=True)
+    timing = ["--nat-pending", str(nat_seconds), "--nat-deleting", str(nat_seconds)]
     with log.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "localcloud", "--port", "0"],
+            [sys.executable, "-m", "localcloud", "--port", "0", *timing],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -156,18 +145,33 @@ def plumb(*arguments: str) -> str:
 
 def networks(stage: Stage, say: Say) -> None:
     """Validates and renders each reference topology, and creates its stack."""
-    deployer = deploy.Deployer(stage.endpoint, REGION)
     for topology in declared.load_all(ROOT):
-        path = str(topology.path.relative_to(ROOT))
-        plumb("validate", path)
-        text = plumb("render", path)
-        with tempfile.TemporaryDirectory() as folder:
-            template = Path(folder) / "network.yaml"
-            template.write_text(text)
-            deployer.deploy(template, f"network-{topology.id}")
+        plumb("validate", str(topology.path.relative_to(ROOT)))
+        size = network(stage, topology, {})
         stage.topologies.append(topology)
-        size = f"{len(text) / 1024:.0f} KiB"
-        say(f"{topology.id:<16} valid, rendered ({size}), stack created; {len(topology.groups)} groups declared")
+        groups = sum(len(vpc.get("security_groups") or {}) for vpc in topology.vpcs.values())
+        say(f"{topology.id:<16} valid, rendered ({size / 1024:.0f} KiB), stack created; {groups} groups declared")
+    surroundings.buckets(stage)
+
+
+def network(stage: Stage, topology: declared.Topology, parameters: dict[str, str]) -> int:
+    """Renders a topology and creates or updates its stack; answers the size of the template."""
+    text = plumb("render", str(topology.path))
+    known = json.loads(text).get("Parameters", {})
+    with tempfile.TemporaryDirectory() as folder:
+        template = Path(folder) / "network.json"
+        template.write_text(text)
+        given = {name: value for name, value in parameters.items() if name in known}
+        deploy.Deployer(stage.endpoint, REGION).deploy(template, f"network-{topology.id}", given)
+    return len(text)
+
+
+def services(stage: Stage) -> None:
+    """Offers the endpoint services: gives the networks' stacks the load balancers, which need the networks, and the
+    topic that says who connects, which is the control plane's."""
+    topic = {"ConnectionTopicArn": stage.outputs.get("ConnectionTopicArn", "")}
+    for topology_id, parameters in surroundings.balancers(stage).items():
+        network(stage, next(t for t in stage.topologies if t.id == topology_id), parameters | topic)
 
 
 def control_plane(stage: Stage, parameters: dict[str, str], topologies: Path = ROOT / "topologies") -> None:
@@ -177,22 +181,6 @@ def control_plane(stage: Stage, parameters: dict[str, str], topologies: Path = R
     stage.outputs = deploy.Deployer(stage.endpoint, REGION).deploy(
         ROOT / "template.yaml", CONTROL_PLANE, parameters, sources
     )
-
-
-def callers(stage: Stage) -> None:
-    """Makes the people who will break things: an IAM user, an assumed role, and the account's root user."""
-    iam, sts = stage.client("iam"), stage.client("sts")
-    iam.create_user(UserName="release-engineer")
-    iam.put_user_policy(UserName="release-engineer", PolicyName="network", PolicyDocument=json.dumps(NETWORK_ADMIN))
-    key = iam.create_access_key(UserName="release-engineer")["AccessKey"]
-    stage.callers["user"] = Caller("IAM user release-engineer", key["AccessKeyId"], key["SecretAccessKey"])
-    role = iam.create_role(RoleName="break-glass", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-    iam.put_role_policy(RoleName="break-glass", PolicyName="network", PolicyDocument=json.dumps(NETWORK_ADMIN))
-    session = sts.assume_role(RoleArn=role, RoleSessionName="night-shift")["Credentials"]
-    stage.callers["role"] = Caller(
-        "role break-glass", session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"]
-    )
-    stage.callers["root"] = Caller("the root user", "test", "test")
 
 
 def watch(stage: Stage) -> None:
@@ -265,18 +253,50 @@ def sweep(stage: Stage) -> None:
         raise RuntimeError(f"the sweep failed: {answer['Payload'].read().decode()}")
 
 
-def settled(stage: Stage) -> list[declared.Difference]:
-    """Every difference that is left between the declarations and EC2."""
-    ec2 = stage.client("ec2")
-    return [difference for topology in stage.topologies for difference in declared.compare(ec2, topology)[1]]
+def assemble(stage: Stage, say: Say) -> None:
+    """Everything: networks, people, Plumbline, and all that the documents declare made by it."""
+    networks(stage, say)
+    surroundings.callers(stage)
+    surroundings.consumers(stage)
+    control_plane(stage, {"RecheckSeconds": "1"})
+    services(stage)
+    watch(stage)
+    sweep(stage)
+    wait_settled(stage)
+
+
+def controls(stage: Stage) -> tuple[str, ...]:
+    """The controls that are deployed: each has a function of its name."""
+    functions = declared.documents.pages(stage.client("lambda"), "list_functions", "Functions")
+    names = {function["FunctionName"] for function in functions}
+    return tuple(control for control in declared.CONTROLS if f"{CONTROL_PLANE}-{control}" in names)
+
+
+def cloud(stage: Stage) -> declared.Cloud:
+    """What the independent reader needs: the account's root user, who may look at everything."""
+    return declared.Cloud(
+        ec2=stage.client("ec2"),
+        logs=stage.client("logs"),
+        balancers=stage.client("elbv2"),
+        account=stage.account,
+        region=stage.region,
+        approved=frozenset(stage.approved),
+    )
+
+
+def settled(stage: Stage, kept: tuple[str, ...] | None = None) -> list[declared.Difference]:
+    """Every difference that is left between the declarations and AWS, in the controls that are deployed."""
+    readers, kept = cloud(stage), kept or controls(stage)
+    verdicts = [verdict for topology in stage.topologies for verdict in declared.compare(readers, topology, kept)]
+    return [difference for verdict in verdicts for difference in verdict.differences]
 
 
 def wait_settled(stage: Stage, timeout: float = 60) -> None:
-    """Returns when EC2 is as declared."""
-    deadline = time.monotonic() + timeout
-    while left := settled(stage):
+    """Returns when AWS is as declared."""
+    deadline, kept = time.monotonic() + timeout, controls(stage)
+    while left := settled(stage, kept):
         if time.monotonic() > deadline:
-            lines = "\n".join(f"  {d.topology} {d.vpc}/{d.group}: {d.text}" for d in left[:20])
+            lines = "\n".join(f"  {difference}" for difference in left[:20])
             raise TimeoutError(f"{len(left)} differences are left after {timeout:.0f} s:\n{lines}")
         time.sleep(0.1)
 
@@ -308,12 +328,7 @@ def main() -> int:
     with signals():
         stage = start(arguments.log)
         try:
-            networks(stage, say)
-            callers(stage)
-            control_plane(stage, {"RecheckSeconds": "1"})
-            watch(stage)
-            sweep(stage)
-            wait_settled(stage)
+            assemble(stage, say)
             forget_outcomes(stage)
             faulty = faulty_layer(stage)
             stage.admin("POST", "snapshot", {"name": "deployed"})
@@ -330,6 +345,8 @@ def main() -> int:
                             name: {"access_key": c.access_key, "secret_key": c.secret_key, "token": c.token}
                             for name, c in stage.callers.items()
                         },
+                        "homes": stage.homes,
+                        "controls": controls(stage),
                         "vpcs": {t.id: declared.vpc_ids(ec2, t) for t in stage.topologies},
                     },
                     indent=1,

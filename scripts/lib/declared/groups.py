@@ -1,16 +1,11 @@
-"""What the topology documents declare, read without Plumbline, and compared with what EC2 says.
-
-The demo's last word must not be Plumbline's own, so this reader shares no code with it: PyYAML, the few forms of rule
-that the reference topologies use, and `DescribeSecurityGroups`.
-"""
+"""Security groups: the rules of each declared group, by direction, with their descriptions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import yaml
+from .documents import Cloud, Difference, Topology, Unreadable, Verdict, pages
 
 Rule = tuple[str, str, int | None, int | None, str]  # direction, protocol, from, to, peer
 
@@ -19,25 +14,10 @@ Rule = tuple[str, str, int | None, int | None, str]  # direction, protocol, from
 class Group:
     """One declared group: its rules by direction (`None`: not managed), and the descriptions that are declared."""
 
-    topology: str
     vpc: str
     name: str
     optional: bool
     directions: dict[str, list[tuple[str, int | None, int | None, str, str | None]] | None]
-
-
-@dataclass
-class Topology:
-    """One document."""
-
-    id: str
-    path: Path
-    vpcs: list[str]
-    groups: list[Group] = field(default_factory=list)
-
-
-class Unreadable(Exception):
-    """A form of rule that this reader does not know: teach it rather than guess."""
 
 
 def ports(value: Any) -> tuple[int, int]:
@@ -64,11 +44,10 @@ def rule(raw: dict[str, Any], side: str) -> tuple[str, int | None, int | None, s
     raise Unreadable(f"no reader for {raw}")
 
 
-def load(path: Path) -> Topology:
-    """Reads one document."""
-    document = yaml.safe_load(path.read_text())
-    topology = Topology(id=document["id"], path=path, vpcs=list(document["vpcs"]))
-    for vpc, body in document["vpcs"].items():
+def declared_groups(topology: Topology) -> list[Group]:
+    """Every group that the document names."""
+    groups = []
+    for vpc, body in topology.vpcs.items():
         for name, group in (body.get("security_groups") or {}).items():
             group = group or {}
             sides = {"ingress": "from", "egress": "to"}
@@ -76,22 +55,8 @@ def load(path: Path) -> Topology:
                 direction: None if group.get(direction) is None else [rule(r, side) for r in group[direction]]
                 for direction, side in sides.items()
             }
-            topology.groups.append(Group(topology.id, vpc, name, bool(group.get("optional")), directions))
-    return topology
-
-
-def load_all(root: Path) -> list[Topology]:
-    """Every document of the repository, in the order of their names."""
-    return [load(path) for path in sorted(root.glob("topologies/*/topology.yaml"))]
-
-
-def vpc_ids(ec2: Any, topology: Topology) -> dict[str, str]:
-    """The VPC of each name, found by the tags that the stack gave it."""
-    found = {}
-    for vpc in ec2.describe_vpcs(Filters=[{"Name": "tag:plumbline:topology", "Values": [topology.id]}])["Vpcs"]:
-        tags = {tag["Key"]: tag["Value"] for tag in vpc.get("Tags", [])}
-        found[tags["plumbline:vpc"]] = vpc["VpcId"]
-    return found
+            groups.append(Group(vpc, name, bool(group.get("optional")), directions))
+    return groups
 
 
 def actual(groups: dict[str, dict[str, Any]]) -> dict[str, dict[Rule, str | None]]:
@@ -116,36 +81,27 @@ def actual(groups: dict[str, dict[str, Any]]) -> dict[str, dict[Rule, str | None
     return out
 
 
-@dataclass
-class Difference:
-    """One way in which a group is not as declared."""
-
-    topology: str
-    vpc: str
-    group: str
-    text: str
-
-
-def compare(ec2: Any, topology: Topology) -> tuple[int, list[Difference]]:
-    """How many groups were compared, and every difference between the declaration and EC2."""
-    differences: list[Difference] = []
-    compared = 0
-    vpcs = vpc_ids(ec2, topology)
-    for vpc in topology.vpcs:
-        if vpc not in vpcs:
-            differences.append(Difference(topology.id, vpc, "-", "the VPC does not exist"))
-            continue
-        pages = ec2.get_paginator("describe_security_groups").paginate(
-            Filters=[{"Name": "vpc-id", "Values": [vpcs[vpc]]}]
-        )
-        there = {group["GroupName"]: group for page in pages for group in page["SecurityGroups"]}
+def compare(cloud: Cloud, topology: Topology, vpcs: dict[str, str]) -> Verdict:
+    """Every declared group that is there."""
+    verdict = Verdict("security-groups", 0, [])
+    groups = declared_groups(topology)
+    for vpc, vpc_id in vpcs.items():
+        by = [{"Name": "vpc-id", "Values": [vpc_id]}]
+        there = {
+            group["GroupName"]: group
+            for group in pages(cloud.ec2, "describe_security_groups", "SecurityGroups", Filters=by)
+        }
         rules = actual(there)
-        for group in (g for g in topology.groups if g.vpc == vpc):
+        for group in (g for g in groups if g.vpc == vpc):
+
+            def differs(text: str, group: Group = group) -> None:
+                verdict.differences.append(Difference(topology.id, group.vpc, "security-groups", group.name, text))
+
             if group.name not in there:
                 if not group.optional:
-                    differences.append(Difference(topology.id, vpc, group.name, "the group does not exist"))
+                    differs("the group does not exist")
                 continue
-            compared += 1
+            verdict.compared += 1
             for direction, declared in group.directions.items():
                 if declared is None:
                     continue
@@ -153,7 +109,7 @@ def compare(ec2: Any, topology: Topology) -> tuple[int, list[Difference]]:
                 for protocol, low, high, peer, description in declared:
                     if peer == "self":
                         peer = group.name
-                    if any(g.name == peer for g in topology.groups if g.vpc == vpc):
+                    if any(g.name == peer for g in groups if g.vpc == vpc):
                         if peer not in there:
                             continue  # an optional group that is absent: its rules are dropped
                         peer = there[peer]["GroupId"]
@@ -162,14 +118,13 @@ def compare(ec2: Any, topology: Topology) -> tuple[int, list[Difference]]:
                     want[(direction, protocol, low, high, peer)] = description
                 have = {key: text for key, text in rules[group.name].items() if key[0] == direction}
                 for key in sorted(want.keys() - have.keys(), key=str):
-                    differences.append(Difference(topology.id, vpc, group.name, f"missing {show(key)}"))
+                    differs(f"missing {show(key)}")
                 for key in sorted(have.keys() - want.keys(), key=str):
-                    differences.append(Difference(topology.id, vpc, group.name, f"undeclared {show(key)}"))
+                    differs(f"undeclared {show(key)}")
                 for key in want.keys() & have.keys():
                     if want[key] is not None and (have[key] or "") != want[key]:
-                        text = f"description of {show(key)} is {have[key]!r}, declared {want[key]!r}"
-                        differences.append(Difference(topology.id, vpc, group.name, text))
-    return compared, differences
+                        differs(f"description of {show(key)} is {have[key]!r}, declared {want[key]!r}")
+    return verdict
 
 
 def show(key: Rule) -> str:

@@ -1,0 +1,139 @@
+"""What stands around the networks and is nobody's to declare: people, load balancers, buckets, other accounts."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import declared
+
+if TYPE_CHECKING:
+    from stage import Stage
+
+# The account that the privatelink topology lets in, and one that it does not know.
+PARTNER, STRANGER = "222233334444", "333344445555"
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+}
+NETWORK_ADMIN = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": ["ec2:*", "logs:*", "iam:PassRole", "sts:GetCallerIdentity"], "Resource": "*"}
+    ],
+}
+
+
+@dataclass
+class Caller:
+    """Credentials of somebody, and how CloudTrail will call them."""
+
+    label: str
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+
+def callers(stage: Stage) -> None:
+    """Makes the people who will break things: an IAM user, an assumed role, the root user, and two other accounts."""
+    iam, sts = stage.client("iam"), stage.client("sts")
+    iam.create_user(UserName="release-engineer")
+    iam.put_user_policy(UserName="release-engineer", PolicyName="network", PolicyDocument=json.dumps(NETWORK_ADMIN))
+    key = iam.create_access_key(UserName="release-engineer")["AccessKey"]
+    stage.callers["user"] = Caller("IAM user release-engineer", key["AccessKeyId"], key["SecretAccessKey"])
+    role = iam.create_role(RoleName="break-glass", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="break-glass", PolicyName="network", PolicyDocument=json.dumps(NETWORK_ADMIN))
+    session = sts.assume_role(RoleArn=role, RoleSessionName="night-shift")["Credentials"]
+    stage.callers["role"] = Caller(
+        "role break-glass", session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"]
+    )
+    stage.callers["root"] = Caller("the root user", "test", "test")
+    # A 12-digit access key is the root user of that account.
+    stage.callers["partner"] = Caller(f"partner {PARTNER}", PARTNER, "test")
+    stage.callers["stranger"] = Caller(f"stranger {STRANGER}", STRANGER, "test")
+
+
+def consumers(stage: Stage) -> None:
+    """A network for each of the other accounts, from which it can make endpoints."""
+    for index, name in enumerate(("partner", "stranger")):
+        ec2 = stage.client("ec2", name)
+        vpc = ec2.create_vpc(CidrBlock=f"10.{60 + index}.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.{60 + index}.0.0/24")["Subnet"]["SubnetId"]
+        stage.homes[name] = {"vpc": vpc, "subnet": subnet}
+
+
+def connect(stage: Stage, caller: str, service: str) -> str:
+    """Makes an interface endpoint to a service as another account; answers its id."""
+    home = stage.homes[caller]
+    endpoint = stage.client("ec2", caller).create_vpc_endpoint(
+        VpcEndpointType="Interface", VpcId=home["vpc"], SubnetIds=[home["subnet"]], ServiceName=service
+    )
+    return endpoint["VpcEndpoint"]["VpcEndpointId"]
+
+
+def balancers(stage: Stage) -> dict[str, dict[str, str]]:
+    """Makes the load balancer of each endpoint service; answers the parameters of the network stacks, by topology."""
+    ec2, elb = stage.client("ec2"), stage.client("elbv2")
+    parameters: dict[str, dict[str, str]] = {}
+    for topology in stage.topologies:
+        vpcs = declared.vpc_ids(ec2, topology)
+        for name, service in topology.services.items():
+            tiers = topology.vpcs[service["vpc"]]["tiers"].values()
+            ranges = next(tier["subnets"] for tier in tiers if tier["route"] != "internet")
+            by = [{"Name": "vpc-id", "Values": [vpcs[service["vpc"]]]}, {"Name": "cidr-block", "Values": ranges}]
+            subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets(Filters=by)["Subnets"]]
+            made = elb.create_load_balancer(
+                Name=service["load_balancer"], Type="network", Scheme="internal", Subnets=subnets
+            )
+            key = "".join(part.capitalize() for part in re.split(r"[^A-Za-z0-9]+", name)) + "LoadBalancerArn"
+            parameters.setdefault(topology.id, {})[key] = made["LoadBalancers"][0]["LoadBalancerArn"]
+    return parameters
+
+
+def buckets(stage: Stage) -> None:
+    """Makes each bucket that a flow log goes to, with the policy that lets the log delivery service write.
+
+    Amazon VPC User Guide, "Amazon S3 bucket permissions for flow logs". Plumbline must not write bucket policies.
+    """
+    s3 = stage.client("s3")
+    for topology in stage.topologies:
+        for vpc in topology.vpcs.values():
+            for log in vpc.get("flow_logs") or []:
+                if "s3" in log:
+                    name = log["s3"]["bucket"].format(account=stage.account, region=stage.region)
+                    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": stage.region})
+                    s3.put_bucket_policy(Bucket=name, Policy=json.dumps(delivery_policy(stage, name)))
+
+
+def delivery_policy(stage: Stage, bucket: str) -> dict[str, Any]:
+    """What the log delivery service needs of a bucket."""
+    here = {
+        "StringEquals": {"aws:SourceAccount": stage.account},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:logs:{stage.region}:{stage.account}:*"},
+    }
+    full = {"StringEquals": {**here["StringEquals"], "s3:x-amz-acl": "bucket-owner-full-control"}}
+    service = {"Service": "delivery.logs.amazonaws.com"}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "AWSLogDeliveryWrite",
+                "Effect": "Allow",
+                "Principal": service,
+                "Action": "s3:PutObject",
+                "Resource": f"arn:aws:s3:::{bucket}/*",
+                "Condition": {**here, **full},
+            },
+            {
+                "Sid": "AWSLogDeliveryAclCheck",
+                "Effect": "Allow",
+                "Principal": service,
+                "Action": ["s3:GetBucketAcl", "s3:ListBucket"],
+                "Resource": f"arn:aws:s3:::{bucket}",
+                "Condition": here,
+            },
+        ],
+    }
