@@ -13,11 +13,12 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from .. import cloudtrail, lambdas, proxy
+from .. import cloudtrail, faults, lambdas, proxy
 from ..cfn import events as stack_events
 from ..lambdas.activity import activity
 from ..messaging import event_bus, sqs_messages
-from . import idle, journal, state
+from . import idle, journal, state, switches
+from .refusal import Refused
 
 PREFIX = "/_localcloud/"
 _PAUSE = 0.005
@@ -27,15 +28,6 @@ _SETTLE_SECONDS = 5.0
 
 Query = dict[str, str]
 Body = dict[str, Any]
-
-
-class Refused(Exception):
-    """An answer other than 200."""
-
-    def __init__(self, status: int, message: str, **more: Any) -> None:
-        super().__init__(message)
-        self.status = status
-        self.answer = {"error": message, **more}
 
 
 def _flag(query: Query, name: str) -> bool:
@@ -94,6 +86,7 @@ async def _get_calls(app: ModuleType, query: Query, body: Body) -> Any:
 async def _stop_everything() -> int:
     """End what runs, so that nothing of the old state reaches the new one."""
     stopped = lambdas.stop_all()
+    await asyncio.get_running_loop().run_in_executor(None, faults.clear, False)
     cloudtrail.clear()
     end = time.monotonic() + _SETTLE_SECONDS
     while (journal.active() or cloudtrail.in_flight() or idle.invocations()) and time.monotonic() < end:
@@ -224,6 +217,7 @@ _ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any
     ("PUT", "cloudtrail"): _put_cloudtrail,
     ("POST", "cloudtrail/release"): _post_release,
     ("PUT", "proxy"): _put_proxy,
+    **switches.ROUTES,
 }
 
 

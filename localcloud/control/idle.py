@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .. import cloudtrail
+from .. import cloudtrail, faults
 from ..lambdas import environments
 from ..lambdas.activity import activity
 from ..lambdas.event_source import sqs_mappings
@@ -29,6 +29,7 @@ def breakdown(ignore_delayed: bool = False, ignore_retries: bool = False) -> dic
         "cloudtrail": cloudtrail.in_flight(),
         "cloudtrail_held": cloudtrail.held(),
         "requests": journal.active(),
+        "faults": faults.in_flight(),
         "invocations": executions,
         "batches": batches,
         "asynchronous": {"running": running, "waiting": waiting},
@@ -36,7 +37,7 @@ def breakdown(ignore_delayed: bool = False, ignore_retries: bool = False) -> dic
         "environments": environments(),
         "time": time.time(),
     }
-    busy = report["cloudtrail"] or report["requests"] or executions or batches or running
+    busy = report["cloudtrail"] or report["requests"] or report["faults"] or executions or batches or running
     busy = busy or any(queue["visible"] or queue["processing"] for queue in report["queues"])
     if not ignore_retries:
         busy = busy or waiting or any(queue["retrying"] for queue in report["queues"])

@@ -1,0 +1,45 @@
+"""Requests of the admin API that make the local AWS misbehave as AWS does: faults, failures on demand, delays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import ModuleType
+from typing import Any
+
+from .. import faults
+from .refusal import Refused
+
+Query = dict[str, str]
+Body = dict[str, Any]
+
+
+async def _on_a_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+    except (ValueError, TypeError) as error:
+        raise Refused(400, str(error)) from error
+
+
+async def _get_faults(app: ModuleType, query: Query, body: Body) -> Any:
+    return await _on_a_thread(faults.report)
+
+
+async def _put_faults(app: ModuleType, query: Query, body: Body) -> Any:
+    """Replace the faults between the functions and the local cloud: `{"rules": [{…}, …]}`."""
+    if not isinstance(body.get("rules"), list) or len(body) != 1:
+        raise Refused(400, 'the body is {"rules": [{"kind": "throttle", "service": "ec2", …}]}')
+    return await _on_a_thread(faults.set_rules, body["rules"])
+
+
+async def _delete_faults(app: ModuleType, query: Query, body: Body) -> Any:
+    """No faults, no proxy."""
+    await _on_a_thread(faults.clear)
+    return {"rules": []}
+
+
+ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]]] = {
+    ("GET", "faults"): _get_faults,
+    ("PUT", "faults"): _put_faults,
+    ("DELETE", "faults"): _delete_faults,
+}
