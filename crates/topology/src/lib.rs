@@ -6,10 +6,12 @@
 
 pub mod core;
 pub mod document;
+pub mod nat;
 pub mod network;
 pub mod render;
 pub mod security_groups;
 mod topology;
+mod window;
 
 pub use crate::core::*;
 pub use crate::network::Vpc;

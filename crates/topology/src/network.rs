@@ -5,6 +5,8 @@ use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
+pub use crate::window::Window;
+
 /// What a network is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Environment {

@@ -2,7 +2,7 @@
 
 use crate::core::{AccountId, ControlId, Region, ServiceName, TopologyId, VpcName};
 use crate::network::{EndpointService, Environment, State, Vpc};
-use crate::security_groups;
+use crate::{nat, security_groups};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -40,6 +40,8 @@ pub struct Topology {
     pub privatelink: BTreeMap<ServiceName, EndpointService>,
     /// What the `security-groups` control keeps; `None` when no VPC declares groups.
     pub security_groups: Option<security_groups::Desired>,
+    /// What the `nat` control keeps; `None` when no VPC says anything of NAT.
+    pub nat: Option<nat::Desired>,
 }
 
 impl Topology {
@@ -56,6 +58,7 @@ impl Topology {
             vpcs: BTreeMap::new(),
             privatelink: BTreeMap::new(),
             security_groups: None,
+            nat: None,
         }
     }
 

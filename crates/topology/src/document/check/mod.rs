@@ -173,5 +173,6 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         vpcs: resolved,
         privatelink,
         security_groups: (!desired.vpcs.is_empty()).then_some(desired),
+        nat: None,
     })
 }

@@ -1,0 +1,36 @@
+//! The control: what it reads of a topology, what it must look at, and its plan.
+
+use super::{Change, Desired, Observed};
+use crate::core::{Control, ControlId, Place, Plan, ResourceId, Scope, Standing, Unseen, Verb};
+use crate::topology::Topology;
+use std::collections::BTreeSet;
+
+/// The `nat` control.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nat;
+
+impl Control for Nat {
+    const ID: ControlId = ControlId::Nat;
+    const VERBS: &'static [Verb] = &[Verb::Evacuate];
+    const CHANGES: &'static [&'static str] = &["nat-", "rtb-", "subnet-", "eipalloc-", "vpc-"];
+    type Desired = Desired;
+    type Observed = Observed;
+    type Action = Change;
+
+    fn desired(topology: &Topology) -> Option<&Desired> {
+        topology.nat.as_ref()
+    }
+
+    /// Whole VPCs: those that were hinted, or all when something was hinted that is in one of them.
+    fn scope(_: &Desired, hinted: &BTreeSet<ResourceId>) -> Scope {
+        if hinted.is_empty() || hinted.iter().any(|id| !id.as_str().starts_with("vpc-")) {
+            return Scope::Everything;
+        }
+        Scope::Only(hinted.clone())
+    }
+
+    fn plan(_: &Place, _: &Desired, _: &Observed, _: &Standing) -> Plan<Change> {
+        let unseen = Unseen::Failed { retryable: false, why: "nothing is planned yet".into() };
+        Plan { blind: vec![unseen], ..Plan::default() }
+    }
+}

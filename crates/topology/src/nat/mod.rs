@@ -1,0 +1,15 @@
+//! The `nat` control: NAT gateways, their addresses, and the default routes of the tiers behind them.
+
+mod action;
+mod change;
+mod control;
+mod desired;
+mod observed;
+
+pub use change::{Change, NewGateway, Thing};
+pub use control::Nat;
+pub use desired::{Desired, DesiredAddress, DesiredVpc, Gateways, Routed};
+pub use observed::{
+    Availability, DefaultRoute, Failure, GatewayState, Observed, ObservedAddress, ObservedGateway, ObservedSubnet,
+    ObservedTable, ObservedVpc, OtherRoute, UsedAddress,
+};
