@@ -85,7 +85,6 @@ impl Regional {
     }
 
     /// Elastic Load Balancing, of network and application load balancers.
-    #[expect(dead_code, reason = "endpoint services will use it")]
     pub(crate) fn load_balancers(&self) -> aws_sdk_elasticloadbalancingv2::Client {
         let Rest { config, load_balancers, .. } = &*self.rest;
         load_balancers.get_or_init(|| client!(self.rest, aws_sdk_elasticloadbalancingv2, config)).clone()

@@ -4,6 +4,7 @@ use crate::clients::Clients;
 use crate::security_groups::Groups;
 use aws_sdk_ec2::types::{Filter, Tag};
 use std::collections::BTreeMap;
+use topology::ControlId;
 
 /// EC2 allows so many values in one filter
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>).
@@ -15,18 +16,20 @@ pub(crate) const PAGE: i32 = 1000;
 #[derive(Clone, Debug)]
 pub struct Network {
     pub(crate) clients: Clients,
+    pub(crate) control: ControlId,
     pub(crate) groups: Groups,
 }
 
 impl Network {
-    /// Over these clients: read-only ones make a network that cannot be changed.
-    pub fn new(clients: Clients) -> Self {
-        Self { clients, groups: Groups::default() }
+    /// Over these clients, for one control: read-only ones make a network that cannot be changed. AWS is asked only about what
+    /// concerns that control, for its function's role allows nothing else.
+    pub fn new(clients: Clients, control: ControlId) -> Self {
+        Self { clients, control, groups: Groups::default() }
     }
 
     /// The same network, unable to change anything, sharing what was learned of names.
     pub fn read_only(&self) -> Self {
-        Self { clients: self.clients.read_only(), groups: self.groups.clone() }
+        Self { clients: self.clients.read_only(), control: self.control, groups: self.groups.clone() }
     }
 }
 

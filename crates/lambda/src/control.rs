@@ -9,7 +9,7 @@ use reconciler::{
     answer_read_only, dispatch,
 };
 use serde_json::Value;
-use topology::Control;
+use topology::{Control, ControlId};
 
 /// Runs the function of a control until Lambda ends it. With `PLUMBLINE_HAND_ONLY=plan` it has nothing that could change anything.
 ///
@@ -20,8 +20,10 @@ where
     Network: Observe<C> + Apply<C>,
 {
     log::start();
-    serve(Function::wire().await, |function: &'static Function, event, run, by| function.handle::<C>(event, run, by))
-        .await
+    serve(Function::wire(C::ID).await, |function: &'static Function, event, run, by| {
+        function.handle::<C>(event, run, by)
+    })
+    .await
 }
 
 /// What an invocation is served with. Built once.
@@ -39,7 +41,7 @@ enum Wired {
 }
 
 impl Function {
-    async fn wire() -> Result<Self, Error> {
+    async fn wire(control: ControlId) -> Result<Self, Error> {
         let reach = reach()?;
         let settings = settings()?;
         let table = setting("PLUMBLINE_LEDGER")?;
@@ -52,7 +54,7 @@ impl Function {
             Reach::Plan => Clients::connect(served.home.clone(), Access::ReadOnly).await,
         };
         let ledger = DynamoLedger::new(clients.dynamodb(), table);
-        let network = Network::new(clients.clone());
+        let network = Network::new(clients.clone(), control);
         let wired = match reach {
             Reach::Enforce => {
                 let outbox = Box::new(AwsOutbox::new(&clients, Destinations::of_control()?));

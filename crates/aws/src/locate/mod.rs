@@ -1,8 +1,12 @@
 //! Where things are: the VPC of an id that an event named, and the VPCs that may be a topology's.
 
+mod describe;
+mod kind;
+
 use crate::errors::fault;
 use crate::network::{FILTER_VALUES, Network, filter, tags};
 use aws_sdk_ec2::types::{Filter, Vpc};
+use kind::Kind;
 use reconciler::{Candidate, Fault, Locate};
 use std::collections::{BTreeMap, BTreeSet};
 use topology::{Place, ResourceId, Seen, Topology, VpcId};
@@ -18,22 +22,29 @@ impl Locate for Network {
         ids: &BTreeSet<ResourceId>,
     ) -> Result<BTreeMap<ResourceId, Seen<VpcId>>, Fault> {
         let mut found = BTreeMap::new();
-        let mut groups = BTreeSet::new();
+        let mut asked: BTreeMap<Kind, Vec<&str>> = BTreeMap::new();
         for id in ids {
             if id.as_str().starts_with("vpc-") {
                 // Whether it exists is for whoever binds it to find out.
                 found.insert(id.clone(), Seen::Present(VpcId::from(id.as_str())));
-            } else if id.as_str().starts_with("sg-") {
-                match self.groups.vpc(place, id) {
-                    Some(vpc) => _ = found.insert(id.clone(), Seen::Present(vpc)),
-                    None => _ = groups.insert(id.as_str()),
-                }
+            } else if let Some(vpc) = self.groups.vpc(place, id) {
+                found.insert(id.clone(), Seen::Present(vpc));
+            } else if let Some(kind) =
+                Kind::of(id.as_str()).filter(|kind| Kind::located_by(self.control).contains(kind))
+            {
+                asked.entry(kind).or_default().push(id.as_str());
             }
         }
-        if !groups.is_empty() {
-            let described = self.describe_groups(place, "group-id", groups.iter().copied()).await?;
-            found.extend(groups.into_iter().map(|id| (id.into(), Seen::Absent)));
-            found.extend(described.into_iter().map(|facts| (facts.id, Seen::Present(facts.vpc))));
+        for (kind, ids) in asked {
+            let mut whereabouts = self.whereabouts(place, kind, &ids).await?;
+            for id in ids {
+                match whereabouts.remove(id) {
+                    Some(Some(vpc)) => _ = found.insert(id.into(), Seen::Present(vpc)),
+                    // It exists, and that is all that anyone can say: left out.
+                    Some(None) => {}
+                    None => _ = found.insert(id.into(), Seen::Absent),
+                }
+            }
         }
         Ok(found)
     }

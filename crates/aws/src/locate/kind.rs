@@ -1,0 +1,87 @@
+//! Kinds of ids, and which of them a control's function asks AWS about. Its role allows no other describe.
+
+use topology::ControlId;
+
+/// A kind of resource that stands in a VPC, and that events name without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// `sg-`
+    SecurityGroup,
+    /// `nat-`
+    NatGateway,
+    /// `rtb-`
+    RouteTable,
+    /// `rtbassoc-`: all that `DisassociateRouteTable` names.
+    RouteTableAssociation,
+    /// `subnet-`
+    Subnet,
+    /// `fl-`
+    FlowLog,
+    /// `vpce-svc-`
+    EndpointService,
+    /// `vpce-`: a consumer's endpoint, as the provider of its service sees it.
+    EndpointConnection,
+}
+
+impl Kind {
+    /// The kind of an id; `None`: not one of these.
+    pub(super) fn of(id: &str) -> Option<Self> {
+        let (prefix, _) = id.rsplit_once('-')?;
+        Some(match prefix {
+            "sg" => Self::SecurityGroup,
+            "nat" => Self::NatGateway,
+            "rtb" => Self::RouteTable,
+            "rtbassoc" => Self::RouteTableAssociation,
+            "subnet" => Self::Subnet,
+            "fl" => Self::FlowLog,
+            "vpce-svc" => Self::EndpointService,
+            "vpce" => Self::EndpointConnection,
+            _ => return None,
+        })
+    }
+
+    /// The kinds that a control locates. What is left out is looked for in every topology of the place, so that nothing is missed:
+    /// an address (`eipalloc-`), for one, stands in no VPC, and calls about an internet gateway name its VPC anyway.
+    pub(super) fn located_by(control: ControlId) -> &'static [Self] {
+        match control {
+            ControlId::SecurityGroups => &[Self::SecurityGroup],
+            ControlId::FlowLogs => &[Self::FlowLog],
+            ControlId::Nat => &[Self::NatGateway, Self::RouteTable, Self::RouteTableAssociation, Self::Subnet],
+            ControlId::PrivateLink => &[Self::EndpointService, Self::EndpointConnection],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_all_that_stands_before_the_digits() {
+        for (id, kind) in [
+            ("sg-01234567", Some(Kind::SecurityGroup)),
+            ("nat-0123456789abcdef0", Some(Kind::NatGateway)),
+            ("rtb-01234567", Some(Kind::RouteTable)),
+            ("rtbassoc-01234567", Some(Kind::RouteTableAssociation)),
+            ("vpce-svc-01234567", Some(Kind::EndpointService)),
+            ("vpce-01234567", Some(Kind::EndpointConnection)),
+            ("vpc-01234567", None),
+            ("eipalloc-01234567", None),
+            ("igw-01234567", None),
+            ("sgr-01234567", None),
+            ("nat", None),
+        ] {
+            assert_eq!(Kind::of(id), kind, "{id}");
+        }
+    }
+
+    #[test]
+    fn no_kind_is_located_by_two_controls() {
+        let all = [ControlId::SecurityGroups, ControlId::FlowLogs, ControlId::Nat, ControlId::PrivateLink];
+        let mut kinds: Vec<Kind> = all.into_iter().flat_map(Kind::located_by).copied().collect();
+        let many = kinds.len();
+        kinds.sort();
+        kinds.dedup();
+        assert_eq!(kinds.len(), many);
+    }
+}
