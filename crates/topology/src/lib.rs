@@ -8,6 +8,7 @@ pub mod core;
 pub mod document;
 pub mod nat;
 pub mod network;
+pub mod privatelink;
 pub mod render;
 pub mod security_groups;
 mod topology;

@@ -4,6 +4,7 @@ use crate::core::{AccountId, EndpointName, GroupName, ResourceId, ServiceName, T
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::fmt;
 
 pub use crate::window::Window;
 
@@ -242,6 +243,8 @@ pub struct EndpointService {
     pub private_dns_name: Option<String>,
     /// Connections that are let in at once.
     pub accept: Vec<Accept>,
+    /// Who is never let in, whatever else is said.
+    pub deny: Vec<Consumer>,
     /// What becomes of the others.
     pub otherwise: Otherwise,
     /// What becomes of one that was accepted and is no longer allowed.
@@ -261,13 +264,22 @@ pub struct Accept {
     pub until: Option<Timestamp>,
 }
 
-/// Whose connections are let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Whose connections are meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Consumer {
     /// Every endpoint of an account.
     Account(AccountId),
     /// One endpoint.
     Endpoint(ResourceId),
+}
+
+impl fmt::Display for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(account) => write!(f, "{account}"),
+            Self::Endpoint(endpoint) => write!(f, "{endpoint}"),
+        }
+    }
 }
 
 /// What becomes of a connection that is not allowed.

@@ -2,7 +2,7 @@
 
 use crate::core::{AccountId, ControlId, Region, ServiceName, TopologyId, VpcName};
 use crate::network::{EndpointService, Environment, State, Vpc};
-use crate::{nat, security_groups};
+use crate::{nat, privatelink, security_groups};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,6 +38,8 @@ pub struct Topology {
     pub vpcs: BTreeMap<VpcName, Vpc>,
     /// The endpoint services that it offers.
     pub privatelink: BTreeMap<ServiceName, EndpointService>,
+    /// What the `privatelink` control keeps; `None` when no endpoint service is declared.
+    pub connections: Option<privatelink::Desired>,
     /// What the `security-groups` control keeps; `None` when no VPC declares groups.
     pub security_groups: Option<security_groups::Desired>,
     /// What the `nat` control keeps; `None` when no VPC says anything of NAT.
@@ -57,6 +59,7 @@ impl Topology {
             state: State::Active,
             vpcs: BTreeMap::new(),
             privatelink: BTreeMap::new(),
+            connections: None,
             security_groups: None,
             nat: None,
         }

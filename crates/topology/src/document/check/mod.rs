@@ -102,11 +102,15 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         Some(model::State::Retired) => State::Retired,
     };
     let mut modes = BTreeMap::new();
-    if let Some(model::Controls { security_groups }) = controls.read()
-        && let Some(model::ControlSettings { mode: Some(mode) }) = security_groups.read()
-        && let Some(mode) = mode.value
-    {
-        modes.insert(ControlId::SecurityGroups, mode);
+    if let Some(model::Controls { security_groups, privatelink }) = controls.read() {
+        for (control, settings) in [(ControlId::SecurityGroups, security_groups), (ControlId::PrivateLink, privatelink)]
+        {
+            if let Some(model::ControlSettings { mode: Some(mode) }) = settings.read()
+                && let Some(mode) = mode.value
+            {
+                modes.insert(control, mode);
+            }
+        }
     }
     let account = account.read_at().and_then(|(account, span)| units::account(check, account.text(), span));
     let region = region.read_at().and_then(|(region, span)| units::region(check, region.text(), span));
@@ -162,6 +166,10 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     names::distinct(check, "endpoint service", services);
     desired.ranges = resolved.values().map(|vpc: &crate::Vpc| vpc.cidr.into()).collect();
     let privatelink = privatelink::services(check, services, &around);
+    let connections = id
+        .read()
+        .filter(|_| !privatelink.is_empty())
+        .map(|id| crate::privatelink::Desired { topology: id.as_str().into(), services: privatelink.clone() });
     Some(Topology {
         id: id.read()?.as_str().into(),
         environment,
@@ -171,6 +179,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         region,
         state,
         vpcs: resolved,
+        connections,
         privatelink,
         security_groups: (!desired.vpcs.is_empty()).then_some(desired),
         nat: None,

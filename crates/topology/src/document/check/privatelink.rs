@@ -20,7 +20,7 @@ pub(super) fn services(
 fn service(check: Check<'_>, entry: &Entry<model::EndpointService>, around: &Around<'_>) -> Option<EndpointService> {
     let Entry { name, name_span, value } = entry;
     names::plain(check, "endpoint service's name", name, *name_span);
-    let model::EndpointService { vpc, load_balancer, private_dns_name, accept, otherwise, withdraw, principals } =
+    let model::EndpointService { vpc, load_balancer, private_dns_name, accept, deny, otherwise, withdraw, principals } =
         value.value.as_ref()?;
     if vpc.is_none() {
         check.missing(*name_span, "vpc", around.groups.keys().next().unwrap_or(&"main"));
@@ -65,19 +65,27 @@ fn service(check: Check<'_>, entry: &Entry<model::EndpointService>, around: &Aro
             );
         }
     }
-    let mut seen: BTreeMap<String, Span> = BTreeMap::new();
     let mut accepted = vec![];
+    let mut seen = BTreeMap::new();
     for (one, span) in accept.read().map(Vec::as_slice).unwrap_or_default().iter().filter_map(At::get) {
         let Some(resolved) = consumer(check, one, span) else { continue };
-        let who = match &resolved.who {
-            Consumer::Account(account) => account.to_string(),
-            Consumer::Endpoint(endpoint) => endpoint.to_string(),
-        };
-        if let Some(first) = seen.insert(who.clone(), span) {
-            let draft = Draft::new(span, "accept-twice", format!("`{who}` is accepted twice"));
-            check.push(draft.related(first, "first here").help("write one entry for it"));
+        if once(check, &mut seen, &resolved.who, span, "accepted") {
+            accepted.push((resolved, span));
         }
-        accepted.push(resolved);
+    }
+    let mut denied = vec![];
+    let mut seen = BTreeMap::new();
+    for (one, span) in deny.read().map(Vec::as_slice).unwrap_or_default().iter().filter_map(At::get) {
+        let model::Deny { account, endpoint } = one;
+        let Some(who) = who(check, account.as_ref(), endpoint.as_ref(), span) else { continue };
+        if let Some((_, accepted)) = accepted.iter().find(|(accept, _)| accept.who == who) {
+            let draft = Draft::new(span, "accept-and-deny", format!("`{who}` is accepted and denied"));
+            check
+                .push(draft.related(*accepted, "accepted here").help("nobody denied is let in: remove one of the two"));
+        }
+        if once(check, &mut seen, &who, span, "denied") {
+            denied.push(who);
+        }
     }
     let decided = |at: &Option<At<model::Otherwise>>| match at.read() {
         Some(model::Otherwise::Reject) => Otherwise::Reject,
@@ -90,7 +98,8 @@ fn service(check: Check<'_>, entry: &Entry<model::EndpointService>, around: &Aro
         vpc: vpc.read()?.as_str().into(),
         load_balancer: load_balancer.read()?.clone(),
         private_dns_name: private_dns_name.read().cloned(),
-        accept: accepted,
+        accept: accepted.into_iter().map(|(accept, _)| accept).collect(),
+        deny: denied,
         otherwise: decided(otherwise),
         withdraw: decided(withdraw),
         principals,
@@ -112,7 +121,29 @@ fn consumer(check: Check<'_>, accept: &model::Accept, span: Span) -> Option<Acce
             None
         }
     });
-    let who = match (account, endpoint) {
+    let who = who(check, account.as_ref(), endpoint.as_ref(), span)?;
+    if let (Consumer::Endpoint(_), Some((_, span))) = (&who, accept.at_most.read_at()) {
+        check.wrong(span, "at-most", "an endpoint is one connection", "remove `at_most`, or accept its account");
+    }
+    Some(Accept { who, at_most, until })
+}
+
+/// Whether it is the first of its kind.
+fn once(check: Check<'_>, seen: &mut BTreeMap<Consumer, Span>, who: &Consumer, span: Span, what: &str) -> bool {
+    let Some(first) = seen.insert(who.clone(), span) else { return true };
+    let code = if what == "denied" { "deny-twice" } else { "accept-twice" };
+    let draft = Draft::new(span, code, format!("`{who}` is {what} twice"));
+    check.push(draft.related(first, "first here").help("write one entry for it"));
+    false
+}
+
+fn who(
+    check: Check<'_>,
+    account: Option<&At<model::Account>>,
+    endpoint: Option<&At<String>>,
+    span: Span,
+) -> Option<Consumer> {
+    match (account, endpoint) {
         (Some(at), None) => {
             at.get().and_then(|(text, span)| units::account(check, text.text(), span)).map(Consumer::Account)
         }
@@ -133,8 +164,7 @@ fn consumer(check: Check<'_>, accept: &model::Accept, span: Span) -> Option<Acce
             );
             None
         }
-    };
-    Some(Accept { who: who?, at_most, until })
+    }
 }
 
 /// An account stands for its root, which lets the account decide for itself.

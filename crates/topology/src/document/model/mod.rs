@@ -97,6 +97,8 @@ pub(crate) enum State {
 pub(crate) struct Controls {
     /// The rules of security groups.
     pub(crate) security_groups: Option<At<ControlSettings>>,
+    /// The connections of endpoint services.
+    pub(crate) privatelink: Option<At<ControlSettings>>,
 }
 
 /// Settings of one control.
@@ -121,6 +123,8 @@ pub(crate) struct EndpointService {
     pub(crate) private_dns_name: Option<At<String>>,
     /// Connections that are let in at once. Omitted or empty: none.
     pub(crate) accept: Option<At<Vec<At<Accept>>>>,
+    /// Who is never let in, by hand neither, and is refused at once: accounts or endpoints. Wins over `accept`.
+    pub(crate) deny: Option<At<Vec<At<Deny>>>>,
     /// What becomes of other connections: `hold` (the default) leaves them pending for a person, `reject` refuses them.
     pub(crate) otherwise: Option<At<Otherwise>>,
     /// What becomes of a connection that was accepted and is no longer allowed: `hold` (the default) or `reject`.
@@ -141,6 +145,16 @@ pub(crate) struct Accept {
     pub(crate) at_most: Option<At<i64>>,
     /// Until when, RFC 3339, such as `2027-03-31T00:00:00Z`. Default: until you change it.
     pub(crate) until: Option<At<String>>,
+}
+
+/// Connections that are never let in.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Deny {
+    /// The account that owns the consumer's endpoint, quoted.
+    pub(crate) account: Option<At<Account>>,
+    /// One endpoint by its id, instead of all of an account.
+    pub(crate) endpoint: Option<At<String>>,
 }
 
 /// What becomes of a connection that is not allowed.

@@ -1,0 +1,69 @@
+//! Which endpoint service of AWS is the declared one.
+//!
+//! The strongest mark decides, and several of equal strength are nobody's. A load balancer alone is no mark: others may stand
+//! in front of the same one (API Gateway makes an endpoint service of its own for each VPC link), and taking one of theirs for ours would decide about
+//! connections that were never ours to judge.
+//!
+//! 1. tags of the topology and the service, and made by a CloudFormation stack: only CloudFormation can write that mark;
+//! 2. tags of the topology and the service: how a service is adopted that was not rendered;
+//! 3. made by a stack, in front of the declared load balancer, and the tags gone: whoever takes a tag off must not thereby switch
+//!    enforcement off.
+
+use super::{Desired, ObservedBalancer, ObservedService, SERVICE_TAG, Sighting, TOPOLOGY_TAG};
+use crate::core::{ServiceName, TopologyId};
+
+/// Which service it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// This one, by its position among the candidates.
+    One(usize),
+    /// None of them.
+    None,
+    /// It cannot be told.
+    Several,
+}
+
+/// Picks. The adapter describes connections and principals of what is picked; the planner judges the same.
+pub fn pick(desired: &Desired, name: &ServiceName, sighting: &Sighting) -> Pick {
+    let Desired { topology, services: _ } = desired;
+    let Sighting { vpc: _, balancer, candidates } = sighting;
+    let balancer = balancer.present();
+    let marked = |(at, service): (usize, &ObservedService)| Some((mark(topology, name, balancer, service)?, at));
+    let mut marks: Vec<(Mark, usize)> = candidates.iter().enumerate().filter_map(marked).collect();
+    marks.sort_unstable();
+    match marks.as_slice() {
+        [] => Pick::None,
+        [(best, _), (next, _), ..] if best == next => Pick::Several,
+        [(_, at), ..] => Pick::One(*at),
+    }
+}
+
+/// The strongest first; of equal ones those before the declared load balancer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Mark {
+    rank: u8,
+    elsewhere: bool,
+}
+
+fn mark(
+    topology: &TopologyId,
+    name: &ServiceName,
+    balancer: Option<&ObservedBalancer>,
+    service: &ObservedService,
+) -> Option<Mark> {
+    if service.managed {
+        return None;
+    }
+    let tag = |key: &str| service.tags.get(key).map(String::as_str);
+    let tagged = tag(TOPOLOGY_TAG) == Some(topology.as_str()) && tag(SERVICE_TAG) == Some(name.as_str());
+    // A service that claims to be another one is that one, or nobody's.
+    let unclaimed = tag(TOPOLOGY_TAG).is_none() || tag(SERVICE_TAG).is_none();
+    let before = balancer.is_some_and(|balancer| service.balancers.contains(&balancer.arn));
+    let rank = match (tagged, service.stack.is_some()) {
+        (true, true) => 0,
+        (true, false) => 1,
+        (false, true) if unclaimed && before => 2,
+        (false, _) => return None,
+    };
+    Some(Mark { rank, elsewhere: !before })
+}
