@@ -6,6 +6,7 @@ use super::network::{group_id, subnet_id, table_id, vpc_id};
 use super::template::{Resource, Template, attribute, reference, substitute};
 use crate::core::{ServiceName, TierName, VpcName};
 use crate::network::{Endpoint, EndpointKind, EndpointService, EndpointTarget, Vpc};
+use crate::privatelink::SERVICE_TAG;
 use serde_json::{Value, json};
 
 pub(super) fn endpoints(template: &mut Template, name: &VpcName, vpc: &Vpc) -> Result<(), RenderError> {
@@ -62,8 +63,11 @@ fn given(service: &ServiceName) -> String {
     logical(&[service.as_str()], "LoadBalancerIsGiven")
 }
 
+/// The parameter with the topic that AWS tells of connections. One topic serves every service.
+const TOPIC: &str = "ConnectionTopicArn";
+
 /// The load balancer belongs to the workload, whose stack needs this one first. So its ARN is a parameter: left empty at
-/// first, given once the workload stands.
+/// first, given once the workload stands. Who may create endpoints is not here: Plumbline keeps that list, and connections.
 pub(super) fn service(
     template: &mut Template,
     name: &ServiceName,
@@ -83,20 +87,36 @@ pub(super) fn service(
             ),
         }),
     );
+    template.parameter(
+        TOPIC,
+        json!({
+            "Type": "String",
+            "Default": "",
+            "Description": "ARN of the topic that AWS tells of each connection at once: output ConnectionTopicArn of Plumbline's own \
+                            stack. Empty: connections are decided at the next sweep.",
+        }),
+    );
     template.condition(&condition, json!({ "Fn::Not": [{ "Fn::Equals": [reference(&parameter), ""] }] }));
     let properties = json!({
         // Plumbline decides about each connection; without this every endpoint would be let in at once.
         "AcceptanceRequired": true,
         "NetworkLoadBalancerArns": [reference(&parameter)],
-        "Tags": template.tags(&[name.as_str()], &[]),
+        // By these Plumbline knows the service again among others in front of the same load balancer.
+        "Tags": template.tags(&[name.as_str()], &[(SERVICE_TAG, name.as_str())]),
     });
     let resource = Resource::new("AWS::EC2::VPCEndpointService", properties).on_condition(Some(condition.clone()));
     template.resource(id.clone(), resource)?;
-    if let Some(principals) = service.principals.as_ref().filter(|principals| !principals.is_empty()) {
-        let properties = json!({ "ServiceId": reference(&id), "AllowedPrincipals": principals });
-        let resource = Resource::new("AWS::EC2::VPCEndpointServicePermissions", properties);
-        template.resource(format!("{id}Permissions"), resource.on_condition(Some(condition.clone())))?;
-    }
+    let notified = logical(&[name.as_str()], "ConnectionsAreTold");
+    let told =
+        json!({ "Fn::And": [{ "Condition": condition }, { "Fn::Not": [{ "Fn::Equals": [reference(TOPIC), ""] }] }] });
+    template.condition(&notified, told);
+    let properties = json!({
+        "ConnectionEvents": ["Accept", "Connect", "Delete", "Reject"],
+        "ConnectionNotificationArn": reference(TOPIC),
+        "ServiceId": reference(&id),
+    });
+    let resource = Resource::new("AWS::EC2::VPCEndpointConnectionNotification", properties);
+    template.resource(format!("{id}Notification"), resource.on_condition(Some(notified)))?;
     template.output(format!("{id}Id"), format!("Endpoint service {name}"), reference(&id), Some(&condition));
     let full_name = substitute(&format!("com.amazonaws.vpce.${{AWS::Region}}.${{{id}}}"));
     template.output(format!("{id}Name"), format!("Service name of {name}"), full_name, Some(&condition));

@@ -79,8 +79,8 @@ impl Template {
         let mut template = json!({
             "AWSTemplateFormatVersion": "2010-09-09",
             "Description": format!(
-                "Network of topology {id}, rendered by plumb. Security-group rules, NAT gateways and flow logs are not in \
-                 it: Plumbline makes and keeps them."
+                "Network of topology {id}, rendered by plumb. Security-group rules, NAT gateways, flow logs and the allowed \
+                 principals of endpoint services are not in it: Plumbline makes and keeps them."
             ),
             "Resources": resources,
             "Outputs": outputs,

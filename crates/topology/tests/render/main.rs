@@ -256,7 +256,7 @@ fn logical_ids_and_types_stay_as_they_are() {
     ProducerTasksSecurityGroup: AWS::EC2::SecurityGroup
     ProducerVpc: AWS::EC2::VPC
     ProductsApiEndpointService: AWS::EC2::VPCEndpointService
-    ProductsApiEndpointServicePermissions: AWS::EC2::VPCEndpointServicePermissions
+    ProductsApiEndpointServiceNotification: AWS::EC2::VPCEndpointConnectionNotification
     ");
     insta::assert_snapshot!(listed("three-tier"), @"
     MainAlbSecurityGroup: AWS::EC2::SecurityGroup
@@ -357,10 +357,28 @@ fn an_endpoint_service_waits_for_its_load_balancer_and_requires_acceptance() {
     assert_eq!(service["Condition"], "ProductsApiLoadBalancerIsGiven");
     assert_eq!(service["Properties"]["AcceptanceRequired"], true);
     assert_eq!(template["Parameters"]["ProductsApiLoadBalancerArn"]["Default"], "");
+    let tags = service["Properties"]["Tags"].as_array().unwrap();
+    let tag = |key: &str| tags.iter().find(|tag| tag["Key"] == key).unwrap()["Value"].as_str().unwrap();
+    assert_eq!((tag("plumbline:topology"), tag("plumbline:service")), ("privatelink", "products-api"));
     let consumer = &template["Resources"]["ConsumerProductsApiEndpoint"];
     assert_eq!(consumer["Condition"], "ProductsApiLoadBalancerIsGiven");
     let name = "com.amazonaws.vpce.${AWS::Region}.${ProductsApiEndpointService}";
     assert_eq!(consumer["Properties"]["ServiceName"]["Fn::Sub"], name);
+}
+
+#[test]
+fn connections_are_told_where_a_topic_is_given() {
+    let template = template(&reference("privatelink"));
+    assert_eq!(template["Parameters"]["ConnectionTopicArn"]["Default"], "");
+    let told = &template["Resources"]["ProductsApiEndpointServiceNotification"];
+    assert_eq!(told["Condition"], "ProductsApiConnectionsAreTold");
+    let condition = template["Conditions"]["ProductsApiConnectionsAreTold"]["Fn::And"].as_array().unwrap();
+    assert_eq!(condition[0]["Condition"], "ProductsApiLoadBalancerIsGiven");
+    assert_eq!(condition[1]["Fn::Not"][0]["Fn::Equals"][0]["Ref"], "ConnectionTopicArn");
+    let properties = &told["Properties"];
+    assert_eq!(properties["ServiceId"]["Ref"], "ProductsApiEndpointService");
+    assert_eq!(properties["ConnectionNotificationArn"]["Ref"], "ConnectionTopicArn");
+    assert_eq!(properties["ConnectionEvents"].as_array().unwrap().len(), 4);
 }
 
 #[test]
