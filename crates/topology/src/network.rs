@@ -3,6 +3,7 @@
 use crate::core::{AccountId, EndpointName, GroupName, ResourceId, ServiceName, TierName, VpcId, VpcName, ZoneLetter};
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -145,7 +146,8 @@ pub enum Nat {
 }
 
 /// Which traffic a flow log records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FlowTraffic {
     /// Everything.
     All,
@@ -153,6 +155,16 @@ pub enum FlowTraffic {
     Accept,
     /// What was refused.
     Reject,
+}
+
+impl fmt::Display for FlowTraffic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "all",
+            Self::Accept => "accepted",
+            Self::Reject => "rejected",
+        })
+    }
 }
 
 /// A declared flow log of a VPC.
@@ -175,7 +187,7 @@ pub enum FlowDestination {
     CloudWatch {
         /// The log group.
         log_group: String,
-        /// Its retention in days, one of those that CloudWatch Logs knows; `None` is not managed.
+        /// For how many days records are kept, one of those that CloudWatch Logs knows; `None` is for ever.
         retention_days: Option<u32>,
     },
     /// S3.
@@ -186,6 +198,8 @@ pub enum FlowDestination {
         prefix: Option<String>,
         /// Apache Parquet instead of text.
         parquet: bool,
+        /// Folders named as Hive wants them (`year=2026/month=11/…`).
+        hive: bool,
         /// A folder an hour instead of a day.
         hourly: bool,
     },

@@ -1,6 +1,7 @@
 //! A topology: a document that has been read, checked and resolved to concrete values.
 
 use crate::core::{AccountId, ControlId, Region, ServiceName, TopologyId, VpcName};
+use crate::flow_logs;
 use crate::network::{EndpointService, Environment, State, Vpc};
 use crate::{nat, privatelink, security_groups};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,8 @@ pub struct Topology {
     pub security_groups: Option<security_groups::Desired>,
     /// What the `nat` control keeps; `None` when no VPC says anything of NAT.
     pub nat: Option<nat::Desired>,
+    /// What the `flow-logs` control keeps; `None` when no VPC says anything of flow logs.
+    pub flow_logs: Option<flow_logs::Desired>,
 }
 
 impl Topology {
@@ -62,6 +65,7 @@ impl Topology {
             connections: None,
             security_groups: None,
             nat: None,
+            flow_logs: None,
         }
     }
 

@@ -187,18 +187,29 @@ fn buckets_prefixes_and_formats_are_checked() {
 fn flow_logs_resolve() {
     let topology = right(&logs(
         "{ cloudwatch: { traffic: reject, retention: 2 weeks, interval: 1 minute } }
-{ s3: { bucket: \"logs-{account}-{region}\", prefix: vpc, file_format: parquet, partitions: hourly } }",
+{ s3: { bucket: \"logs-{account}-{region}\", prefix: vpc, file_format: parquet, partitions: hourly, hive_partitions: true } }
+{ cloudwatch: { log_group: audit, retention: forever } }
+{ cloudwatch: { log_group: plain } }",
     ));
     let logs = topology.vpcs["main"].flow_logs.clone().unwrap();
     assert_eq!((logs[0].traffic, logs[0].interval_seconds), (FlowTraffic::Reject, 60));
     let group =
         FlowDestination::CloudWatch { log_group: "/plumbline/net/main/flow-logs".to_owned(), retention_days: Some(14) };
     assert_eq!(logs[0].destination, group);
-    let FlowDestination::S3 { bucket, prefix, parquet, hourly } = &logs[1].destination else { panic!("{logs:?}") };
+    let FlowDestination::S3 { bucket, prefix, parquet, hive, hourly } = &logs[1].destination else {
+        panic!("{logs:?}")
+    };
     assert_eq!(
-        (bucket.as_str(), prefix.as_deref(), *parquet, *hourly),
-        ("logs-{account}-{region}", Some("vpc"), true, true)
+        (bucket.as_str(), prefix.as_deref(), *parquet, *hive, *hourly),
+        ("logs-{account}-{region}", Some("vpc"), true, true, true)
     );
+    let kept = |at: usize| match &logs[at].destination {
+        FlowDestination::CloudWatch { log_group: _, retention_days } => *retention_days,
+        FlowDestination::S3 { .. } => panic!("{logs:?}"),
+    };
+    assert_eq!((kept(2), kept(3)), (None, Some(30)), "for ever when asked for, thirty days when nothing is said");
+    let desired = topology.flow_logs.clone().unwrap();
+    assert_eq!((desired.topology.as_str(), &desired.vpcs["main"]), ("net", &logs));
 }
 
 #[test]

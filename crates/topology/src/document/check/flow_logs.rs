@@ -11,6 +11,10 @@ use crate::network::{FlowDestination, FlowLog, FlowTraffic};
 const RETENTION_DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
+/// What is kept when nothing is said: records cost money for ever otherwise.
+const DEFAULT_RETENTION_DAYS: u32 = 30;
+const FOREVER: &str = "forever";
+
 /// Checks and resolves the flow logs of a VPC.
 pub(super) fn flow_logs(check: Check<'_>, topology: &str, vpc: &str, written: &model::Vpc) -> Option<Vec<FlowLog>> {
     let list = written.flow_logs.read()?;
@@ -71,7 +75,11 @@ fn to_cloudwatch(check: Check<'_>, topology: &str, vpc: &str, logs: &CloudWatchL
             );
         }
     }
-    let retention_days = retention.read_at().and_then(|(text, span)| days(check, text.text(), span));
+    let retention_days = match retention.read_at() {
+        None => Some(DEFAULT_RETENTION_DAYS),
+        Some((text, _)) if text.text() == FOREVER => None,
+        Some((text, span)) => days(check, text.text(), span),
+    };
     Some(FlowLog {
         traffic: recorded(traffic),
         destination: FlowDestination::CloudWatch {
@@ -84,7 +92,7 @@ fn to_cloudwatch(check: Check<'_>, topology: &str, vpc: &str, logs: &CloudWatchL
 }
 
 fn to_s3(check: Check<'_>, logs: &S3Logs, whole: Span) -> Option<FlowLog> {
-    let S3Logs { traffic, bucket, prefix, interval, format, file_format, partitions } = logs;
+    let S3Logs { traffic, bucket, prefix, interval, format, file_format, partitions, hive_partitions } = logs;
     let Some(at) = bucket else {
         check.missing(whole, "bucket", "my-flow-logs-{account}-{region}");
         return None;
@@ -118,6 +126,7 @@ fn to_s3(check: Check<'_>, logs: &S3Logs, whole: Span) -> Option<FlowLog> {
             bucket: bucket.clone(),
             prefix: prefix.read().cloned(),
             parquet: file_format.read() == Some(&model::FileFormat::Parquet),
+            hive: hive_partitions.read().copied().unwrap_or_default(),
             hourly: partitions.read() == Some(&model::Partitions::Hourly),
         },
         interval_seconds: gathered(check, interval),

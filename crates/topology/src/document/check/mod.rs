@@ -102,15 +102,17 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         Some(model::State::Retired) => State::Retired,
     };
     let mut modes = BTreeMap::new();
-    if let Some(model::Controls { security_groups, privatelink }) = controls.read() {
-        for (control, settings) in [(ControlId::SecurityGroups, security_groups), (ControlId::PrivateLink, privatelink)]
-        {
-            if let Some(model::ControlSettings { mode: Some(mode) }) = settings.read()
-                && let Some(mode) = mode.value
-            {
-                modes.insert(control, mode);
-            }
-        }
+    if let Some(model::Controls { security_groups, flow_logs, nat, privatelink }) = controls.read() {
+        let written = [
+            (ControlId::SecurityGroups, security_groups),
+            (ControlId::FlowLogs, flow_logs),
+            (ControlId::Nat, nat),
+            (ControlId::PrivateLink, privatelink),
+        ];
+        modes.extend(written.into_iter().filter_map(|(control, settings)| {
+            let model::ControlSettings { mode } = settings.read()?;
+            Some((control, *mode.read()?))
+        }));
     }
     let account = account.read_at().and_then(|(account, span)| units::account(check, account.text(), span));
     let region = region.read_at().and_then(|(region, span)| units::region(check, region.text(), span));
@@ -165,6 +167,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     }
     names::distinct(check, "endpoint service", services);
     desired.ranges = resolved.values().map(|vpc: &crate::Vpc| vpc.cidr.into()).collect();
+    let flow_logs = logged(id.read()?, state, &resolved);
     let privatelink = privatelink::services(check, services, &around);
     let connections = id
         .read()
@@ -183,5 +186,16 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         privatelink,
         security_groups: (!desired.vpcs.is_empty()).then_some(desired),
         nat: None,
+        flow_logs,
     })
+}
+
+/// What the `flow-logs` control keeps. A retired topology has none of ours.
+fn logged(id: &str, state: State, vpcs: &BTreeMap<VpcName, crate::Vpc>) -> Option<crate::flow_logs::Desired> {
+    let declared = vpcs.iter().filter_map(|(name, vpc)| {
+        let logs = vpc.flow_logs.as_ref()?;
+        Some((name.clone(), if state == State::Retired { vec![] } else { logs.clone() }))
+    });
+    let desired = crate::flow_logs::Desired { topology: id.into(), vpcs: declared.collect() };
+    (!desired.vpcs.is_empty()).then_some(desired)
 }

@@ -13,7 +13,7 @@ pub(crate) use network::{
     CloudWatchLogs, Dns, Endpoint, EndpointKind, FileFormat, FlowLog, Nat, NatMode, Partitions, PublicIps, Route,
     S3Logs, Tier, Traffic, Vpc,
 };
-pub(crate) use text::{Account, Cidr, Duration, Icmp, Peer, Ports, Protocol, RegionCode, Zone};
+pub(crate) use text::{Account, Cidr, Duration, Icmp, Peer, Ports, Protocol, RegionCode, Retention, Zone};
 
 use super::wrap::{At, Named};
 use crate::topology::Mode;
@@ -97,6 +97,10 @@ pub(crate) enum State {
 pub(crate) struct Controls {
     /// The rules of security groups.
     pub(crate) security_groups: Option<At<ControlSettings>>,
+    /// Flow logs of VPCs, and the retention of their log groups.
+    pub(crate) flow_logs: Option<At<ControlSettings>>,
+    /// NAT gateways, their addresses, and the default routes of the tiers behind them.
+    pub(crate) nat: Option<At<ControlSettings>>,
     /// The connections of endpoint services.
     pub(crate) privatelink: Option<At<ControlSettings>>,
 }

@@ -1,6 +1,6 @@
 //! VPCs as they are written.
 
-use super::{Cidr, Duration, SecurityGroup, Undeclared, Zone};
+use super::{Cidr, Duration, Retention, SecurityGroup, Undeclared, Zone};
 use crate::document::wrap::{At, Form, Named};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -143,8 +143,8 @@ pub(crate) struct CloudWatchLogs {
     pub(crate) traffic: Option<At<Traffic>>,
     /// The log group. Default: `/plumbline/<topology>/<vpc>/flow-logs`.
     pub(crate) log_group: Option<At<String>>,
-    /// How long records are kept, such as `30 days`. Left out: not managed.
-    pub(crate) retention: Option<At<Duration>>,
+    /// How long records are kept, such as `90 days`, or `forever`. Default: 30 days.
+    pub(crate) retention: Option<At<Retention>>,
     /// How long records are gathered before they are written: `1 minute` or `10 minutes` (the default).
     pub(crate) interval: Option<At<Duration>>,
     /// The record's fields, such as `${version} ${srcaddr} ${dstaddr} ${action}`. Default: AWS's own.
@@ -170,6 +170,8 @@ pub(crate) struct S3Logs {
     pub(crate) file_format: Option<At<FileFormat>>,
     /// A folder a day (the default) or an hour.
     pub(crate) partitions: Option<At<Partitions>>,
+    /// Whether folders are named as Hive and its kin want them, such as `year=2026/month=11`. Default: false.
+    pub(crate) hive_partitions: Option<At<bool>>,
 }
 
 /// The files of a flow log in S3.

@@ -59,6 +59,10 @@ text!(
     Duration(Word), { "type": "string", "pattern": "^[0-9]+ (second|minute|hour|day|week|year)s?$" }
 );
 text!(
+    /// For how long records are kept: a length of time with its unit, such as 30 days, or forever.
+    Retention(Word), { "type": "string", "pattern": "^(forever|[0-9]+ (day|week|year)s?)$" }
+);
+text!(
     /// The other end of a rule: an IPv4 range, an IPv6 range in quotes, the name of a group of this VPC, self, a group id
     /// (sg-…, or account/sg-… in another account), or a prefix list (pl-…).
     Peer(String), { "type": "string", "minLength": 1 }
