@@ -12,6 +12,7 @@
 //! | `topology#A/R#T` | `vpc#NAME` | the pinned VPC of a name | for good |
 //! | `topology#A/R#T` | `layer` | the highest layer version acted upon | for good |
 //! | `loop#A/R#T#CONTROL` | `lease` | who runs, until when, and when the last one ended | a day |
+//! | `loop#A/R#T#CONTROL` | `claim#NAME` | who claimed one of a limited number of places, and when | 400 days |
 //! | `loop#A/R#T#CONTROL` | `open#HASH` | the token of an unsettled intent, by its action | as the record |
 //! | `loop#A/R#T#CONTROL` | `record#TOKEN` | an intent with what became of it | 400 days |
 //! | `loop#A/R#T#CONTROL` | `repair#TOKEN` | of an intent, what every run asks: resource, run, removal, outcome | 3 hours |
@@ -28,6 +29,7 @@
 //! Architecture invariant: two items that must agree are written in one transaction, and every read is consistent.
 
 mod bindings;
+mod claims;
 mod directives;
 mod intents;
 mod item;
@@ -39,11 +41,12 @@ mod table;
 use aws_sdk_dynamodb::Client;
 use jiff::{SignedDuration, Timestamp};
 use reconciler::{
-    Binding, Bindings, ClientToken, Fault, Intent, LayerMark, Lease, Ledger, LedgerRead, LoopKey, Pinned, Record,
+    Binding, Bindings, Claimed, ClientToken, Fault, Intent, LayerMark, Lease, Ledger, LedgerRead, LoopKey, Pinned,
+    Record,
 };
 use std::collections::BTreeSet;
 use table::Table;
-use topology::{Directive, Place, Receipt, Standing, Subject, TopologyId, Verb, VpcId, VpcName};
+use topology::{Directive, Place, Receipt, Slot, Standing, Subject, TopologyId, Verb, VpcId, VpcName};
 
 /// The ledger in a DynamoDB table with the keys `pk` and `sk`.
 #[derive(Clone, Debug)]
@@ -118,6 +121,10 @@ impl Ledger for DynamoLedger {
 
     async fn intend(&self, lease: &Lease, intent: &Intent) -> Result<Option<ClientToken>, Fault> {
         intents::intend(&self.table, lease, intent).await
+    }
+
+    async fn claim(&self, lease: &Lease, slot: &Slot, now: Timestamp) -> Result<Claimed, Fault> {
+        claims::claim(&self.table, lease, slot, now).await
     }
 
     async fn settle(

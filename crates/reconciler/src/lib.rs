@@ -27,10 +27,12 @@ pub use fault::{Fault, FaultClass};
 pub use hand::{Answer, answer, answer_read_only};
 pub use hint::{Cause, Hint, Principal};
 pub use metrics::Metrics;
-pub use ports::{Apply, Clock, Ledger, LedgerRead, Locate, Observe, Outbox, StackStatus, Stacks, TOKEN_LIVES};
+pub use ports::{
+    Apply, CLAIM_LIVES, Clock, Ledger, LedgerRead, Locate, Observe, Outbox, StackStatus, Stacks, TOKEN_LIVES,
+};
 pub use records::{
-    ActionOutcome, Binding, Bindings, Bound, Candidate, ClientToken, Intent, LayerMark, Lease, LoopKey, Outcome,
-    OutcomeEvent, Pinned, Record, RefusedDocument, Report, Served,
+    ActionOutcome, Binding, Bindings, Bound, Candidate, Claimed, ClientToken, Intent, LayerMark, Lease, LoopKey,
+    Outcome, OutcomeEvent, Pinned, Record, RefusedDocument, Report, Served,
 };
 pub use survey::{Survey, Target, survey};
 pub use sweep::{Swept, sweep};

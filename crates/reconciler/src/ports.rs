@@ -3,19 +3,22 @@
 //! Architecture invariant: plan and observe runs are given [`Observe`] and [`LedgerRead`] only. There is no flag.
 
 use crate::{
-    Binding, Bindings, Bound, Candidate, ClientToken, Fault, Hint, Intent, LayerMark, Lease, LoopKey, OutcomeEvent,
-    Pinned, Record,
+    Binding, Bindings, Bound, Candidate, Claimed, ClientToken, Fault, Hint, Intent, LayerMark, Lease, LoopKey,
+    OutcomeEvent, Pinned, Record,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use topology::{
-    Control, Directive, Place, Receipt, ResourceId, Scope, Seen, StackId, Standing, Subject, Topology, TopologyId,
-    Verb, VpcId, VpcName,
+    Control, Directive, Place, Receipt, ResourceId, Scope, Seen, Slot, StackId, Standing, Subject, Topology,
+    TopologyId, Verb, VpcId, VpcName,
 };
 
 /// For how long an unsettled intent gives its token back. Whatever its call made has by then been seen by many sweeps.
 pub const TOKEN_LIVES: SignedDuration = SignedDuration::from_hours(1);
+
+/// For how long a claimed place is kept for somebody who is not seen to be in: whatever was done with it has by then been seen.
+pub const CLAIM_LIVES: SignedDuration = SignedDuration::from_hours(1);
 
 /// The time. An input everywhere else.
 pub trait Clock: Sync {
@@ -133,6 +136,10 @@ pub trait Ledger: LedgerRead {
     /// long dead. `Ok(None)`: the lease was lost, nothing may be done.
     fn intend(&self, lease: &Lease, intent: &Intent)
     -> impl Future<Output = Result<Option<ClientToken>, Fault>> + Send;
+    /// Claims a place for `slot.holder`, on condition that the lease still stands at `now`. Taken are the places of whoever is live,
+    /// and of whoever claimed one within [`CLAIM_LIVES`]. A holder that is in keeps its place, whatever `at_most` has become. Of two
+    /// that race for the last place, one is refused.
+    fn claim(&self, lease: &Lease, slot: &Slot, now: Timestamp) -> impl Future<Output = Result<Claimed, Fault>> + Send;
     /// Stores what became of it. Not called after a retryable fault: nobody knows whether the call took effect, so the intent
     /// stays unsettled and its token is used again.
     fn settle(

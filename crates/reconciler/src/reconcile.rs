@@ -17,8 +17,10 @@ pub(crate) struct Ask {
     pub(crate) resources: BTreeSet<ResourceId>,
     pub(crate) causes: Vec<Cause>,
     pub(crate) first_seen: Option<Timestamp>,
-    /// Why a person asks for it: then the document's mode does not keep it from acting.
-    pub(crate) by_hand: Option<String>,
+    /// A person asks for it: then the document's mode does not keep it from acting.
+    pub(crate) by_hand: bool,
+    /// Why, where that was said.
+    pub(crate) reason: Option<String>,
     /// Ask AWS even for pinned VPCs.
     pub(crate) verify: bool,
 }
@@ -39,7 +41,7 @@ where
     L: Ledger,
     K: Clock,
 {
-    if (topology.mode(C::ID) == Mode::Observe && ask.by_hand.is_none()) || C::desired(topology).is_none() {
+    if (topology.mode(C::ID) == Mode::Observe && !ask.by_hand) || C::desired(topology).is_none() {
         return only_look::<C, _, _, _>(served, topology, ask, "observe", None, &ports.read(), settings).await;
     }
     let place = served.place_of(topology);
@@ -97,11 +99,11 @@ fn target<'a, C: Control>(
     binds: Binds,
 ) -> Option<(Target<'a>, Vec<Held>)> {
     C::desired(topology)?;
-    let Ask { resources, causes, first_seen, by_hand: reason, verify: _ } = ask;
+    let Ask { resources, causes, first_seen, by_hand, reason, verify: _ } = ask;
     let Binds { bound, pins: _, held } = binds;
     let key = LoopKey { place: bound.place.clone(), topology: topology.id.clone(), control: C::ID };
     let layer = served.layer.clone();
-    Some((Target { topology, key, bound, hinted: resources, causes, first_seen, reason, layer }, held))
+    Some((Target { topology, key, bound, hinted: resources, causes, first_seen, by_hand, reason, layer }, held))
 }
 
 /// Nothing is bound, so nothing is looked at.

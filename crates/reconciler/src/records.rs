@@ -3,8 +3,8 @@
 use crate::{Cause, Fault};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use topology::{ControlId, Drift, Effect, Held, Place, ResourceKey, TopologyId, VpcId, VpcName};
+use std::collections::{BTreeMap, BTreeSet};
+use topology::{ControlId, Drift, Effect, Held, Place, ResourceId, ResourceKey, TopologyId, VpcId, VpcName};
 
 /// What a lease, an intent and a record are kept under.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,6 +62,17 @@ pub enum Pinned {
     NameTaken(Binding),
     /// The VPC is pinned to another topology or name.
     VpcTaken(TopologyId, VpcName),
+}
+
+/// The answer to a claim of one of a limited number of places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The place is the holder's: now, or before already.
+    Yes,
+    /// All places are taken, by these.
+    Full(BTreeSet<ResourceId>),
+    /// The lease was lost: nothing may be done.
+    LeaseLost,
 }
 
 /// The highest layer version acted upon for a topology.
@@ -210,6 +221,9 @@ pub struct Report {
     pub actions: Vec<ActionOutcome>,
     /// What is held.
     pub held: Vec<Held>,
+    /// What a person should know besides, a line each.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Everything that is held is held by a person's order or by a deploy under way: nobody needs to be woken for it.
     pub by_order: bool,
     /// The layer is older than one that acted already, so this run only planned; a newer function may take its hints.

@@ -23,7 +23,9 @@ pub struct Target<'a> {
     pub causes: Vec<Cause>,
     /// When the first of those events happened.
     pub first_seen: Option<Timestamp>,
-    /// Why a person asked for this run.
+    /// A person asked for this run.
+    pub by_hand: bool,
+    /// Why, where that was said.
     pub reason: Option<String>,
     /// The layer that the topology came from.
     pub layer: Option<LayerMark>,
@@ -116,7 +118,7 @@ pub async fn survey<C: Control>(
 ) -> Result<Option<Survey<C::Action>>, Fault> {
     let Some(desired) = C::desired(target.topology) else { return Ok(None) };
     let begun = clock.now();
-    let standing = ledger.standing(&target.key, begun).await?;
+    let standing = Standing { by_hand: target.by_hand, ..ledger.standing(&target.key, begun).await? };
     let scope = match target.hinted.is_empty() {
         true => Scope::Everything,
         false => C::scope(desired, &target.hinted),
@@ -169,7 +171,7 @@ pub(crate) async fn look<C: Control>(
 
 /// A report of what was seen, with nothing done yet.
 pub(crate) fn begin<A: Action>(target: &Target<'_>, mode: &str, plan: &Plan<A>, now: Timestamp) -> Report {
-    let Plan { steps: _, drifts, held, wait: _, blind: _ } = plan;
+    let Plan { steps: _, drifts, held, wait: _, blind: _, notes } = plan;
     let causes = drifts.iter().enumerate().map(|(at, drift)| (at, target.causes_of(&drift.resource.id)));
     Report {
         key: target.key.clone(),
@@ -182,6 +184,7 @@ pub(crate) fn begin<A: Action>(target: &Target<'_>, mode: &str, plan: &Plan<A>, 
         contended: false,
         actions: vec![],
         held: held.clone(),
+        notes: notes.clone(),
         by_order: false,
         older_layer: false,
         flapping: vec![],

@@ -294,7 +294,8 @@ pub(crate) fn headline(report: &Report) -> String {
     let became = match &report.overall {
         Outcome::InSync => return format!("{name}: in sync"),
         Outcome::Planned => {
-            format!("{} planned, nothing changed ({} mode)", actions(planned), report.mode)
+            let notes: String = report.notes.iter().map(|note| format!("; {note}")).collect();
+            format!("{} planned, nothing changed ({} mode){notes}", actions(planned), report.mode)
         }
         Outcome::Applied => format!("put back with {} and verified", actions(applied)),
         Outcome::Converging { recheck_after: _, why } => format!("{} done, looked at again: {why}", actions(applied)),

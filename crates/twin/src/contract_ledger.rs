@@ -4,11 +4,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reconciler::{
-    Binding, Cause, ClientToken, Fault, FaultClass, Intent, LayerMark, Ledger, LoopKey, Pinned, Principal,
+    Binding, CLAIM_LIVES, Cause, Claimed, ClientToken, Fault, FaultClass, Intent, LayerMark, Ledger, LoopKey, Pinned,
+    Principal,
 };
 use serde_json::json;
-use std::collections::BTreeSet;
-use topology::{ControlId, Directive, Effect, Place, Receipt, Subject, TopologyId, Verb, VpcName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use topology::{ControlId, Directive, Effect, Place, Receipt, Slot, Subject, TopologyId, Verb, VpcName};
 
 const T: Timestamp = Timestamp::constant(1_795_400_000, 0);
 
@@ -25,6 +29,8 @@ pub async fn ledger(ledger: &impl Ledger, salt: &str) {
     repairs(ledger, salt).await;
     directives(ledger, salt).await;
     sayings(ledger, salt).await;
+    claims(ledger, salt).await;
+    race(ledger, salt).await;
 }
 
 fn place() -> Place {
@@ -161,8 +167,12 @@ async fn tokens(ledger: &impl Ledger, salt: &str) {
     assert_eq!(again.iter().find(|record| record.token == token), Some(&done), "the first settle stands");
     assert_eq!(ledger.records(&key, 1).await.expect("records").len(), 1, "no more than asked for");
     let standing = ledger.standing(&key, at(8)).await.expect("standing");
-    let ours = BTreeSet::from(["nat-1".into()]);
+    let ours = BTreeMap::from([("nat-1".into(), at(6))]);
     assert_eq!(standing.created, ours, "what we created is known as ours; rules are judged by what they say");
+    let years = SignedDuration::from_hours(3 * 365 * 24);
+    let much_later = ledger.standing(&key, at(6).saturating_add(years).expect("a time")).await.expect("standing");
+    assert_eq!(much_later.created, ours, "however long ago");
+    assert!(!much_later.by_hand, "who asked is no memory");
     let mut became: Vec<_> = standing.repairs.get("sg-a").into_iter().flatten().map(|r| (r.at, r.succeeded)).collect();
     became.retain(|(_, succeeded)| succeeded.is_some());
     assert_eq!(became, [(at(6), Some(true)), (at(7), Some(false))], "and stands for the repairs too");
@@ -241,4 +251,79 @@ async fn sayings(ledger: &impl Ledger, salt: &str) {
     assert!(!ledger.say_once(&here, &what, at(59), period).await.expect("say"));
     assert!(ledger.say_once(&here, &what, at(60), period).await.expect("say"), "and again after the period");
     assert!(ledger.say_once(&here, &format!("{what}-other"), at(0), period).await.expect("say"));
+}
+
+fn slot(holder: &str, at_most: u32, live: &[&str]) -> Slot {
+    let live = live.iter().map(|id| (*id).into()).collect();
+    Slot { name: "products-api/222233334444".into(), holder: holder.into(), at_most, live }
+}
+
+async fn claims(ledger: &impl Ledger, salt: &str) {
+    let key = key(salt, "claims");
+    let day = SignedDuration::from_hours(24);
+    let lease = ledger.lease(&key, "a", at(0), day).await.expect("lease").expect("free");
+    let full = |taken: &[&str]| Claimed::Full(taken.iter().map(|id| (*id).into()).collect());
+    let claim = async |holder: &str, at_most, live: &[&str], when| {
+        ledger.claim(&lease, &slot(holder, at_most, live), at(when)).await.expect("claim")
+    };
+    assert_eq!(claim("vpce-a", 0, &[], 1).await, full(&[]), "no place at all");
+    assert_eq!(claim("vpce-a", 2, &[], 1).await, Claimed::Yes);
+    assert_eq!(claim("vpce-a", 2, &[], 2).await, Claimed::Yes, "its own place is not taken twice");
+    assert_eq!(claim("vpce-b", 2, &["vpce-a"], 3).await, Claimed::Yes, "nor is that of whoever is seen to be in");
+    assert_eq!(claim("vpce-c", 2, &[], 4).await, full(&["vpce-a", "vpce-b"]), "not seen to be in yet");
+    assert_eq!(claim("vpce-a", 1, &[], 5).await, Claimed::Yes, "whoever is in keeps its place");
+    let other = Slot { name: "products-api/333344445555".into(), ..slot("vpce-c", 1, &[]) };
+    assert_eq!(ledger.claim(&lease, &other, at(5)).await.expect("claim"), Claimed::Yes, "other places");
+    // Whoever claimed a place and never came in loses it; whoever is in does not.
+    let hour = CLAIM_LIVES.as_secs();
+    assert_eq!(claim("vpce-c", 2, &["vpce-a"], 3 + hour).await, full(&["vpce-a", "vpce-b"]), "for an hour");
+    assert_eq!(claim("vpce-c", 2, &["vpce-a"], 6 + hour).await, Claimed::Yes);
+    assert_eq!(claim("vpce-b", 2, &["vpce-a"], 7 + hour).await, full(&["vpce-a", "vpce-c"]), "its place is gone");
+    // Those who came in before anything was claimed take places too.
+    assert_eq!(claim("vpce-d", 3, &["vpce-x", "vpce-y"], 8 + hour).await, full(&["vpce-c", "vpce-x", "vpce-y"]));
+    ledger.release(lease.clone(), at(9 + hour)).await.expect("release");
+    let lost = ledger.claim(&lease, &slot("vpce-e", 9, &[]), at(10 + hour)).await.expect("claim");
+    assert_eq!(lost, Claimed::LeaseLost, "without the lease nothing is had");
+}
+
+/// Two runs that both believe that the last place is free: one of them gets it.
+async fn race(ledger: &impl Ledger, salt: &str) {
+    let key = key(salt, "race");
+    let lease = ledger.lease(&key, "a", at(0), SignedDuration::from_hours(1)).await.expect("lease").expect("free");
+    for time in 1..=5 {
+        let slot = |holder| Slot { name: format!("race-{time}"), ..slot(holder, 2, &["vpce-x"]) };
+        let (one, two) = (slot("vpce-a"), slot("vpce-b"));
+        let (one, two) = both(ledger.claim(&lease, &one, at(time)), ledger.claim(&lease, &two, at(time))).await;
+        let answers = [one.expect("claim"), two.expect("claim")];
+        let full = answers.iter().find(|answer| **answer != Claimed::Yes).expect("there was one place for two");
+        assert!(answers.contains(&Claimed::Yes), "somebody gets it: {answers:?}");
+        assert!(matches!(full, Claimed::Full(taken) if taken.len() == 2), "{full:?}");
+    }
+    ledger.release(lease, at(9)).await.expect("release");
+}
+
+/// Runs two futures side by side: each goes on whenever the other waits.
+async fn both<A, B>(one: impl Future<Output = A>, two: impl Future<Output = B>) -> (A, B) {
+    let (mut one, mut two) = (pin!(one), pin!(two));
+    let (mut first, mut second) = (None, None);
+    poll_fn(|context| {
+        if first.is_none()
+            && let Poll::Ready(answer) = one.as_mut().poll(context)
+        {
+            first = Some(answer);
+        }
+        if second.is_none()
+            && let Poll::Ready(answer) = two.as_mut().poll(context)
+        {
+            second = Some(answer);
+        }
+        match (first.take(), second.take()) {
+            (Some(first), Some(second)) => Poll::Ready((first, second)),
+            (one, two) => {
+                (first, second) = (one, two);
+                Poll::Pending
+            }
+        }
+    })
+    .await
 }

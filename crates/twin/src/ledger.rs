@@ -2,12 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reconciler::{
-    Binding, Bindings, ClientToken, Fault, FaultClass, Intent, LayerMark, Lease, LoopKey, Pinned, Record, TOKEN_LIVES,
+    Binding, Bindings, CLAIM_LIVES, Claimed, ClientToken, Fault, FaultClass, Intent, LayerMark, Lease, LoopKey, Pinned,
+    Record, TOKEN_LIVES,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use topology::{
-    Directive, Effect, Place, Receipt, Repair, ResourceId, Standing, Subject, TopologyId, Verb, VpcId, VpcName,
+    Directive, Effect, Place, Receipt, Repair, ResourceId, Slot, Standing, Subject, TopologyId, Verb, VpcId, VpcName,
 };
 
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ struct Tables {
     records: Vec<Record>,
     directives: Vec<(Place, Directive)>,
     said: BTreeMap<(Place, String), Timestamp>,
+    /// When each place was claimed, by what the places are of.
+    slots: BTreeMap<(LoopKey, String), BTreeMap<ResourceId, Timestamp>>,
     faults: BTreeMap<&'static str, Fault>,
     writes: Vec<&'static str>,
     tokens: u64,
@@ -91,7 +94,7 @@ impl reconciler::LedgerRead for Ledger {
         let directives = tables.directives.iter().filter(ours).map(|(_, directive)| directive.clone()).collect();
         let since = now.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN);
         let mut repairs: BTreeMap<ResourceId, Vec<Repair>> = BTreeMap::new();
-        let mut created = BTreeSet::new();
+        let mut created = BTreeMap::new();
         for record in tables.records.iter().filter(|record| record.key == *key) {
             let at = record.settled.unwrap_or(record.intent.at);
             if at > since {
@@ -105,11 +108,12 @@ impl reconciler::LedgerRead for Ledger {
             if let Some(Ok(receipt)) = &record.result
                 && let Ok(receipt) = serde_json::from_value::<Receipt>(receipt.clone())
             {
-                created.extend(receipt.created.into_iter().filter(|id| !id.as_str().starts_with("sgr-")));
+                let ids = receipt.created.into_iter().filter(|id| !id.as_str().starts_with("sgr-"));
+                created.extend(ids.map(|id| (id, at)));
             }
         }
         repairs.values_mut().for_each(|repairs| repairs.sort_by_key(|repair| repair.at));
-        Ok(Standing { now, directives, repairs, created })
+        Ok(Standing { now, directives, repairs, created, by_hand: false })
     }
 
     async fn bindings(&self, place: &Place, topology: &TopologyId) -> Result<Bindings, Fault> {
@@ -220,6 +224,26 @@ impl reconciler::Ledger for Ledger {
             settled: None,
         });
         Ok(Some(token))
+    }
+
+    async fn claim(&self, lease: &Lease, slot: &Slot, now: Timestamp) -> Result<Claimed, Fault> {
+        let mut tables = self.write("claim")?;
+        if !tables.stands(lease, now) {
+            return Ok(Claimed::LeaseLost);
+        }
+        let Slot { name, holder, at_most, live } = slot;
+        let holders = tables.slots.entry((lease.key.clone(), name.clone())).or_default();
+        let in_already = holders.contains_key(holder) || live.contains(holder);
+        let mut taken = live.clone();
+        let lately = |at: &Timestamp| now.duration_since(*at) <= CLAIM_LIVES;
+        taken.extend(holders.iter().filter(|(_, at)| lately(at)).map(|(id, _)| id.clone()));
+        taken.remove(holder);
+        if !in_already && taken.len() >= *at_most as usize {
+            return Ok(Claimed::Full(taken));
+        }
+        holders.retain(|id, _| taken.contains(id));
+        holders.insert(holder.clone(), now);
+        Ok(Claimed::Yes)
     }
 
     async fn settle(

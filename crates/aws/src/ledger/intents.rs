@@ -73,7 +73,7 @@ pub(super) async fn intend(table: &Table, lease: &Lease, intent: &Intent) -> Res
 }
 
 /// The lease is still ours, and has not ended.
-fn standing(lease: &Lease, at: Timestamp) -> Expression {
+pub(super) fn standing(lease: &Lease, at: Timestamp) -> Expression {
     let Lease { key: _, owner, expires, last_released: _ } = lease;
     Expression::new("#owner = :owner AND #expires = :expires AND #expires > :at")
         .with(":owner", text(owner))
@@ -151,7 +151,7 @@ pub(super) async fn settle(
             .created
             .iter()
             .filter(|id| kept(id))
-            .map(|id| created(table, &pk, id, token))
+            .map(|id| created(table, &pk, id, token, at))
             .collect::<Result<_, _>>()?;
         // More than one transaction takes go before it: marked too early is harmless, never marked would leave it behind.
         while marks.len() + writes.len() > TOGETHER {
@@ -211,8 +211,16 @@ fn kept(id: &ResourceId) -> bool {
 }
 
 /// What makes an id ours when something may be deleted for it.
-fn created(table: &Table, pk: &str, id: &ResourceId, token: &ClientToken) -> Result<TransactWriteItem, Fault> {
-    table.put_in(item::item(pk, &keys::resource(id), token)?, None)
+fn created(
+    table: &Table,
+    pk: &str,
+    id: &ResourceId,
+    token: &ClientToken,
+    at: Timestamp,
+) -> Result<TransactWriteItem, Fault> {
+    let mut item = item::item(pk, &keys::resource(id), token)?;
+    item.insert("at".into(), item::value(&at)?);
+    table.put_in(item, None)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ const LONGEST: usize = 512;
 
 pub(super) const LEASE: &str = "lease";
 pub(super) const LAYER: &str = "layer";
+pub(super) const CLAIM: &str = "claim#";
 pub(super) const TOPOLOGY: &str = "topology#";
 pub(super) const VPC: &str = "vpc#";
 pub(super) const DIRECTIVE: &str = "directive#";
@@ -84,6 +85,10 @@ pub(super) fn repair(token: &ClientToken) -> String {
 
 pub(super) fn resource(id: &ResourceId) -> String {
     format!("{RESOURCE}{id}")
+}
+
+pub(super) fn claim(name: &str) -> String {
+    format!("{CLAIM}{}", short(name))
 }
 
 /// When an intent was written, as its token says.
@@ -180,7 +185,7 @@ mod tests {
         for inside in [REPAIR.to_owned() + "ffff", resource(&"nat-1".into())] {
             assert!(inside >= from, "{inside}");
         }
-        for outside in [LEASE, "open#ff", "record#ffff"] {
+        for outside in [LEASE, CLAIM, "open#ff", "record#ffff"] {
             assert!(*outside < *from, "{outside}");
         }
     }

@@ -5,7 +5,7 @@ use super::keys::{self, WINDOW};
 use super::table::{Expression, Table};
 use jiff::Timestamp;
 use reconciler::{ClientToken, Fault, Intent, LoopKey, Record, TOKEN_LIVES};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use topology::{Directive, Effect, Repair, ResourceId, Standing, Subject};
 
 /// Two queries side by side: what people ordered in this place, and what this control did lately.
@@ -23,7 +23,7 @@ pub(super) async fn standing(table: &Table, key: &LoopKey, now: Timestamp) -> Re
         tokio::try_join!(table.query(directives, None, false, None), table.query(past, None, false, None))?;
 
     let (repairs, created) = remember(&past, since);
-    Ok(Standing { now, directives: ordered(&directives, key), repairs, created })
+    Ok(Standing { now, directives: ordered(&directives, key), repairs, created, by_hand: false })
 }
 
 /// The directives that concern a control. One that cannot be read orders nothing: a newer version's brake must not be every topology's.
@@ -49,15 +49,15 @@ fn concerns(subject: &Subject, key: &LoopKey) -> bool {
     }
 }
 
-type Remembered = (BTreeMap<ResourceId, Vec<Repair>>, BTreeSet<ResourceId>);
+type Remembered = (BTreeMap<ResourceId, Vec<Repair>>, BTreeMap<ResourceId, Timestamp>);
 
 fn remember(past: &[Item], since: Timestamp) -> Remembered {
     let mut repairs: BTreeMap<ResourceId, Vec<Repair>> = BTreeMap::new();
-    let mut created = BTreeSet::new();
+    let mut created = BTreeMap::new();
     for item in past {
         let sk = item::optional(item, "sk").unwrap_or_default();
         if let Some(id) = sk.strip_prefix(keys::RESOURCE) {
-            created.insert(id.into());
+            created.insert(id.into(), made(item));
         } else if let Some((resource, repair)) = known(repaired(item))
             && repair.at > since
         {
@@ -66,6 +66,12 @@ fn remember(past: &[Item], since: Timestamp) -> Remembered {
     }
     repairs.values_mut().for_each(|repairs| repairs.sort_by_key(|repair| repair.at));
     (repairs, created)
+}
+
+/// When it was recorded as ours. An id whose time cannot be read is ours all the same, and old.
+fn made(item: &Item) -> Timestamp {
+    let intended = || keys::intended_at(item::body::<ClientToken>(item).ok()?.0.as_str());
+    item::attribute(item, "at").ok().or_else(intended).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn repaired(item: &Item) -> Result<(ResourceId, Repair), Fault> {
@@ -138,12 +144,15 @@ mod tests {
 
     #[test]
     fn repairs_count_from_when_they_were_settled() {
+        let mut marked = item::item("loop#x", "resource#nat-2", &ClientToken("0-a".into())).unwrap();
+        marked.insert("at".into(), item::value(&at(7)).unwrap());
         let past = [
             repair("repair#01", "sg-1", 100, Some(5000)),
             repair("repair#02", "sg-1", 4900, None),
             repair("repair#03", "sg-1", 90, Some(95)),
             repair("repair#04", "sg-2", 4950, Some(4951)),
             item::key("loop#x", "resource#nat-1"),
+            marked,
         ];
         let (repairs, created) = remember(&past, at(4000));
         let one = &repairs[&ResourceId::from("sg-1")];
@@ -152,7 +161,7 @@ mod tests {
             [(at(4900), None), (at(5000), Some(true))]
         );
         assert_eq!(repairs[&ResourceId::from("sg-2")].len(), 1);
-        assert_eq!(created, ["nat-1".into()].into());
+        assert_eq!(created, [("nat-1".into(), Timestamp::UNIX_EPOCH), ("nat-2".into(), at(7))].into(), "however old");
     }
 
     fn key() -> LoopKey {

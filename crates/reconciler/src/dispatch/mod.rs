@@ -148,7 +148,8 @@ async fn run_errand<C, E, H, L, O, K>(
         resources: merged.resources.clone(),
         causes: merged.causes.clone(),
         first_seen: eventful.then_some(merged.first_seen),
-        by_hand: None,
+        by_hand: false,
+        reason: None,
         verify: everything,
     };
     let mut report = match reconcile::<C, _, _, _, _, _>(served, topology, ask, ports, settings, run).await {

@@ -63,7 +63,7 @@ pub(crate) fn idle<A: Action>(plan: &Plan<A>, now: Timestamp) -> Outcome {
 
 /// What must be looked at again comes first, then what failed for good, then what is held.
 fn worst<A: Action>(outcomes: impl Iterator<Item = Outcome>, plan: &Plan<A>, now: Timestamp) -> Outcome {
-    let Plan { steps: _, drifts: _, held, wait, blind } = plan;
+    let Plan { steps: _, drifts: _, held, wait, blind, notes: _ } = plan;
     let waiting = wait.iter().map(|wait| Outcome::Converging {
         recheck_after: wait.until.duration_since(now).max(SignedDuration::ZERO),
         why: wait.why.clone(),

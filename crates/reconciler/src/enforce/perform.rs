@@ -3,10 +3,10 @@
 use super::{Progress, Stop};
 use crate::guard::Verdict;
 use crate::survey::{Survey, described, refused};
-use crate::{ActionOutcome, Apply, Clock, Fault, FaultClass, Intent, Lease, Ledger, Outcome, Run, Target};
+use crate::{ActionOutcome, Apply, Claimed, Clock, Fault, FaultClass, Intent, Lease, Ledger, Outcome, Run, Target};
 use jiff::SignedDuration;
 use std::collections::VecDeque;
-use topology::{Action, Control, Step};
+use topology::{Action, Control, Receipt, Slot, Step};
 
 /// Answers whether any call was made: only then can a new observation differ.
 #[allow(clippy::too_many_arguments, reason = "one round's whole context; a struct would only rename it")]
@@ -45,8 +45,9 @@ pub(super) async fn round<C: Control>(
                 return called;
             }
             (_, None, None) => {
-                called = true;
-                perform(target, step, hands, ledger, clock, run, lease, progress).await
+                let outcome = perform(target, step, hands, ledger, clock, run, lease, progress).await;
+                called |= !matches!(outcome, Outcome::Held { .. });
+                outcome
             }
         };
         done.push(outcome == Outcome::Applied);
@@ -99,22 +100,27 @@ async fn perform<C: Control>(
         let parts = action.split();
         let whole_action = action == step.action;
         let outcome = match result {
-            Ok(()) => Outcome::Applied,
-            Err(fault) if fault.class == FaultClass::Batch && !parts.is_empty() => {
+            Made::Yes => Outcome::Applied,
+            Made::Failed(fault) if fault.class == FaultClass::Batch && !parts.is_empty() => {
                 tracing::info!(action = %action, %fault, parts = parts.len(), "refused as a batch: part by part");
                 queue.extend(parts);
                 continue;
             }
-            Err(fault) => Outcome::Failed(fault),
+            Made::Failed(fault) => Outcome::Failed(fault),
+            Made::NoPlace { why, remedy } => Outcome::Held { why, remedy },
         };
         if !whole_action {
             let part = ActionOutcome { summary: action.to_string(), ..described(step, outcome.clone()) };
             progress.note(key_of(&action), part);
         }
         // The worst part speaks for the whole; one that may be tried again before one that may not.
-        if let Outcome::Failed(fault) = &outcome
-            && !matches!(&whole, Outcome::Failed(worse) if worse.is_retryable() || !fault.is_retryable())
-        {
+        let worse = match (&outcome, &whole) {
+            (Outcome::Failed(fault), Outcome::Failed(worst)) => fault.is_retryable() && !worst.is_retryable(),
+            (Outcome::Failed(_), _) => true,
+            (Outcome::Held { .. }, whole) => *whole == Outcome::Applied,
+            _ => false,
+        };
+        if worse {
             whole = outcome;
         }
         if matches!(&whole, Outcome::Failed(fault) if fault.is_retryable()) {
@@ -125,7 +131,41 @@ async fn perform<C: Control>(
     whole
 }
 
-/// Intend, apply, settle. `Err`: the run must stop.
+/// What became of one call.
+pub(super) enum Made {
+    /// AWS accepted it.
+    Yes,
+    /// It was not made: all places that it needs one of are taken.
+    NoPlace { why: String, remedy: String },
+    /// It failed.
+    Failed(Fault),
+}
+
+/// Claims the place that an action needs. `Some`: it was not had, and nothing was recorded.
+async fn place(
+    slot: Option<Slot>,
+    lease: &Lease,
+    ledger: &impl Ledger,
+    clock: &impl Clock,
+) -> Result<Option<Made>, Stop> {
+    let Some(slot) = slot else { return Ok(None) };
+    match ledger.claim(lease, &slot, clock.now()).await {
+        Ok(Claimed::Yes) => Ok(None),
+        Ok(Claimed::Full(taken)) => {
+            let taken: Vec<&str> = taken.iter().map(|id| id.as_str()).collect();
+            let Slot { name, holder, at_most, live: _ } = slot;
+            Ok(Some(Made::NoPlace {
+                why: format!("{holder}: {at_most} of {name} may be in, and {} are", taken.join(", ")),
+                remedy: "declare room for more, or let one of them go".into(),
+            }))
+        }
+        Ok(Claimed::LeaseLost) => Err(Stop::LeaseLost),
+        Err(fault) if fault.is_retryable() => Err(Stop::Ledger(fault)),
+        Err(fault) => Ok(Some(Made::Failed(fault))),
+    }
+}
+
+/// Claim, intend, apply, settle. `Err`: the run must stop.
 #[allow(clippy::too_many_arguments, reason = "one call's whole context; a struct would only rename it")]
 pub(super) async fn once<C: Control>(
     target: &Target<'_>,
@@ -136,11 +176,14 @@ pub(super) async fn once<C: Control>(
     clock: &impl Clock,
     run: &Run,
     lease: &Lease,
-) -> Result<Result<(), Fault>, Stop> {
+) -> Result<Made, Stop> {
     let value = match serde_json::to_value(action) {
         Ok(value) => value,
-        Err(error) => return Ok(Err(Fault::new("record", FaultClass::Terminal, error.to_string()))),
+        Err(error) => return Ok(Made::Failed(Fault::new("record", FaultClass::Terminal, error.to_string()))),
     };
+    if let Some(refused) = place(action.slot(), lease, ledger, clock).await? {
+        return Ok(refused);
+    }
     let resource = action.resource();
     let intent = Intent {
         causes: target.causes_of(&resource.id),
@@ -158,7 +201,7 @@ pub(super) async fn once<C: Control>(
         Ok(Some(token)) => token,
         Ok(None) => return Err(Stop::LeaseLost),
         // Too large to be recorded whole, or at all: that says nothing of the other actions.
-        Err(fault) if !fault.is_retryable() => return Ok(Err(fault)),
+        Err(fault) if !fault.is_retryable() => return Ok(Made::Failed(fault)),
         Err(fault) => return Err(Stop::Ledger(fault)),
     };
     if late(run, clock) {
@@ -173,11 +216,18 @@ pub(super) async fn once<C: Control>(
     tracing::debug!(topology = %key.topology, control = %key.control, token = token.0, action = summary, fault, "called");
     if result.as_ref().is_err_and(Fault::is_retryable) {
         // Nobody knows whether it took effect: unsettled, its token stays good for the next try.
-        return Ok(result.map(|_| ()));
+        return Ok(made(result));
     }
     // What became of it is known; if that cannot be recorded, the intent stays unsettled and says so.
     ledger.settle(key, &token, &result, inverse, clock.now()).await.map_err(Stop::Ledger)?;
-    Ok(result.map(|_| ()))
+    Ok(made(result))
+}
+
+fn made(result: Result<Receipt, Fault>) -> Made {
+    match result {
+        Ok(_) => Made::Yes,
+        Err(fault) => Made::Failed(fault),
+    }
 }
 
 fn late(run: &Run, clock: &impl Clock) -> bool {

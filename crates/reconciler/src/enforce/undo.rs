@@ -1,7 +1,7 @@
 //! Taking one recorded action back. It re-observes first, and refuses if what the action left is not there any more.
 
 use super::Stop;
-use super::perform::once;
+use super::perform::{Made, once};
 use crate::survey::{Survey, survey};
 use crate::{Clock, Fault, Hands, Ledger, Record, Run, Settings, Target};
 use topology::{Action, Control, Inverse, ResourceId, Verb};
@@ -51,8 +51,9 @@ pub(crate) async fn undo<C: Control>(
         tracing::warn!(%fault, "lease not released: it expires by itself");
     }
     match result {
-        Ok(Ok(())) => {}
-        Ok(Err(fault)) | Err(Stop::Ledger(fault)) => return Err(fault),
+        Ok(Made::Yes) => {}
+        Ok(Made::NoPlace { why, remedy }) => return Ok(Undone::Refused { why, remedy }),
+        Ok(Made::Failed(fault)) | Err(Stop::Ledger(fault)) => return Err(fault),
         Err(Stop::LeaseLost | Stop::OutOfTime | Stop::Older(..)) => {
             return refuse("the lease was lost before the call", "try again in a minute".into());
         }

@@ -84,9 +84,9 @@ const REBIND: &str =
     r#"{"rebind":{"topology":"three-tier","vpc":"main","to":"vpc-0123456789abcdef0","reason":"INC-123"}}"#;
 const ROLLBACK: &str = r#"{"confirm_rollback":{"topology":"three-tier","reason":"INC-123"}}"#;
 const UNDO: &str = r#"{"undo":{"topology":"three-tier","token":"…","reason":"INC-123"}}"#;
-const APPROVE: &str = r#"{"approve":{"resource":"vpce-0123456789abcdef0","reason":"INC-123"}}"#;
-const REJECT: &str = r#"{"reject":{"resource":"vpce-0123456789abcdef0","reason":"INC-123"}}"#;
-const EVACUATE: &str = r#"{"evacuate":{"resource":"euw1-az1","for":"4h","reason":"INC-123"}}"#;
+const APPROVE: &str = r#"{"approve":"vpce-0123456789abcdef0","reason":"INC-123"}"#;
+const REJECT: &str = r#"{"reject":"vpce-0123456789abcdef0","reason":"INC-123"}"#;
+const EVACUATE: &str = r#"{"evacuate":"euw1-az1","for":"2h","reason":"INC-123"}"#;
 const WITHDRAW: &str = r#"{"withdraw":{"verb":"approve","resource":"vpce-0123456789abcdef0","reason":"INC-123"}}"#;
 const ALL: [&str; 10] = [RECONCILE, ENFORCE, PAUSE, RESUME, EXEMPT, UNEXEMPT, STATUS, REBIND, ROLLBACK, UNDO];
 
@@ -118,13 +118,18 @@ pub(crate) fn parse(input: &Value, verbs: &[Verb]) -> Result<Input, Error> {
     match given.as_slice() {
         [] if fields.contains_key("topology") => reconcile(fields),
         [] => Err(wrong("it asks for nothing that is known", &valid)),
+        [word] if let Some((verb, name, form)) = DECISIONS.iter().find(|(_, name, _)| name == word) => {
+            match verbs.contains(verb) {
+                true => decision(*verb, name, form, fields),
+                false => Err(wrong(format!("this control understands no \"{word}\""), &valid)),
+            }
+        }
         [word] if fields.len() == 1 => {
             let value = fields.get(*word).unwrap_or(&Value::Null);
-            match (*word, DECISIONS.iter().find(|(_, name, _)| name == word)) {
-                (_, Some((verb, name, form))) if verbs.contains(verb) => decision(*verb, name, form, value),
-                ("withdraw", _) if !verbs.is_empty() => withdrawal(verbs, value),
-                (_, Some(_)) | ("withdraw", _) => Err(wrong(format!("this control understands no \"{word}\""), &valid)),
-                (_, None) => directive(word, value),
+            match *word {
+                "withdraw" if verbs.is_empty() => Err(wrong(format!("this control understands no \"{word}\""), &valid)),
+                "withdraw" => withdrawal(verbs, value),
+                word => directive(word, value),
             }
         }
         [word] => {
@@ -135,15 +140,15 @@ pub(crate) fn parse(input: &Value, verbs: &[Verb]) -> Result<Input, Error> {
     }
 }
 
-fn decision(verb: Verb, name: &str, form: &'static str, value: &Value) -> Result<Input, Error> {
+/// A decision names its subject beside its verb: it is what a person types at night.
+fn decision(verb: Verb, name: &str, form: &'static str, fields: &Map<String, Value>) -> Result<Input, Error> {
     let valid = [form];
-    let Some(fields) = value.as_object() else { return Err(wrong(format!("\"{name}\" takes an object"), &valid)) };
     let form = Form { fields, valid: &valid };
-    form.only(&["resource", "for", "reason"])?;
+    form.only(&[name, "for", "reason"])?;
     // Giving up an Availability Zone is a brake like a pause; an approval may stand.
     let timed = verb == Verb::Evacuate || fields.contains_key("for");
     let lasts = if timed { Some(form.lasts()?) } else { None };
-    Ok(Input::Decide { verb, resource: form.resource()?, lasts, reason: form.reason()? })
+    Ok(Input::Decide { verb, resource: form.resource(name)?, lasts, reason: form.reason()? })
 }
 
 fn withdrawal(verbs: &[Verb], value: &Value) -> Result<Input, Error> {
@@ -155,7 +160,7 @@ fn withdrawal(verbs: &[Verb], value: &Value) -> Result<Input, Error> {
     let Some((verb, _, _)) = known else {
         return Err(form.wrong(format!("this control understands no \"{}\"", clip(name))));
     };
-    Ok(Input::Withdraw { verb: *verb, resource: form.resource()?, reason: form.reason()? })
+    Ok(Input::Withdraw { verb: *verb, resource: form.resource("resource")?, reason: form.reason()? })
 }
 
 fn reconcile(fields: &Map<String, Value>) -> Result<Input, Error> {
@@ -209,8 +214,10 @@ fn directive(verb: &str, value: &Value) -> Result<Input, Error> {
             Input::Pause { topology, control, lasts, reason: form.reason()? }
         }
         "resume" => Input::Resume { topology: form.topology()?, control: form.control()?, reason: form.reason()? },
-        "exempt" => Input::Exempt { resource: form.resource()?, lasts: form.lasts()?, reason: form.reason()? },
-        "unexempt" => Input::Unexempt { resource: form.resource()?, reason: form.reason()? },
+        "exempt" => {
+            Input::Exempt { resource: form.resource("resource")?, lasts: form.lasts()?, reason: form.reason()? }
+        }
+        "unexempt" => Input::Unexempt { resource: form.resource("resource")?, reason: form.reason()? },
         "rebind" => {
             let to = form.text("to")?;
             if !to.starts_with("vpc-") || !is_resource(to) {
@@ -260,11 +267,11 @@ impl<'a> Form<'a> {
         self.text("reason").map(str::to_owned)
     }
 
-    fn resource(&self) -> Result<ResourceId, Error> {
-        let id = self.text("resource")?;
+    fn resource(&self, key: &str) -> Result<ResourceId, Error> {
+        let id = self.text(key)?;
         match is_resource(id) {
             true => Ok(id.into()),
-            false => Err(self.wrong("\"resource\" is an id such as \"sg-0123456789abcdef0\"")),
+            false => Err(self.wrong(format!("\"{key}\" is an id such as \"sg-0123456789abcdef0\""))),
         }
     }
 
@@ -352,8 +359,19 @@ mod tests {
             assert!(message.contains("understands no"), "{message}");
             assert!(!valid.contains(&form.to_owned()), "what is not understood is not offered");
         }
-        let endless = json!({"evacuate": {"resource": "euw1-az1", "reason": "r"}});
+        let endless = json!({"evacuate": "euw1-az1", "reason": "r"});
         assert!(parse(&endless, &every).is_err(), "an evacuation ends by itself");
+        for wrong in [
+            json!({"approve": {"resource": "vpce-0123456789abcdef0"}, "reason": "r"}),
+            json!({"approve": "vpce-0123456789abcdef0"}),
+            json!({"approve": "vpce-0123456789abcdef0", "topology": "t", "reason": "r"}),
+            json!({"approve": "everyone", "reason": "r"}),
+        ] {
+            let Err(Error::Hand { valid, .. }) = parse(&wrong, &every) else { panic!("{wrong} was taken") };
+            assert_eq!(valid, [APPROVE], "{wrong}");
+        }
+        let stands = parse(&json!({"approve": "vpce-0123456789abcdef0", "reason": "r"}), &every);
+        assert!(matches!(stands, Ok(Input::Decide { lasts: None, .. })), "an approval stands");
         let Err(Error::Hand { valid, .. }) = parse(&json!({}), &[Verb::Approve]) else { panic!() };
         assert!(valid.contains(&APPROVE.to_owned()) && !valid.contains(&REJECT.to_owned()));
     }

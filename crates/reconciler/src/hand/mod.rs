@@ -173,6 +173,11 @@ fn changes<C: Control>(resource: &ResourceId) -> bool {
     C::CHANGES.is_empty() || C::CHANGES.iter().any(|prefix| resource.as_str().starts_with(prefix))
 }
 
+/// What a person asks a run to do. Planning is asked the same as enforcing, or its plan would not be what is done.
+fn by_hand(resources: BTreeSet<ResourceId>, reason: Option<String>) -> Ask {
+    Ask { resources, causes: vec![], first_seen: None, by_hand: true, reason, verify: true }
+}
+
 async fn plan<C, E, L, K>(
     served: &Served,
     id: &TopologyId,
@@ -187,7 +192,7 @@ where
     K: Clock,
 {
     let topology = known(served, id)?;
-    let ask = Ask { resources: only, causes: vec![], first_seen: None, by_hand: None, verify: true };
+    let ask = by_hand(only, None);
     let report = only_look::<C, _, _, _>(served, topology, ask, "plan", None, ports, settings).await?;
     Ok(told::<C>(id, report))
 }
@@ -210,8 +215,7 @@ where
     K: Clock,
 {
     let topology = known(served, id)?;
-    let by_hand = Some(reason.to_owned());
-    let ask = Ask { resources: only.clone(), causes: vec![], first_seen: None, by_hand, verify: true };
+    let ask = by_hand(only.clone(), Some(reason.to_owned()));
     let settings = Settings { limits: Limits::by_hand(), ..settings.clone() };
     let mut report = reconcile::<C, _, _, _, _, _>(served, topology, ask, ports, &settings, run).await?;
     let mut metrics = Metrics::default();
@@ -304,6 +308,8 @@ where
         hinted: BTreeSet::from([record.intent.resource.id.clone()]),
         causes: vec![],
         first_seen: None,
+        // It is asked what would be put back afterwards, when nobody stands by.
+        by_hand: false,
         reason: Some(reason.to_owned()),
         layer: served.layer.clone(),
     };

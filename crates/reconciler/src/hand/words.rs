@@ -28,6 +28,7 @@ pub(super) fn report(report: &Report) -> String {
     for held in &report.held {
         lines.push(format!("  held    {}: {}; {}", held.name, held.why, held.remedy));
     }
+    lines.extend(report.notes.iter().map(|note| format!("  note    {note}")));
     lines.join("\n")
 }
 

@@ -235,7 +235,7 @@ async fn what_takes_minutes_is_rechecked_until_it_is_there() {
     assert_eq!(test.recheck().await.overall, Outcome::Applied);
     assert_eq!(test.calls(), [Act::Route], "and never a second gateway");
     let standing = test.world.ledger.standing(&test.world.key(), reconciler::Clock::now(&*test.world.clock)).await;
-    assert!(standing.unwrap().created.contains("nat-1"), "known as ours");
+    assert!(standing.unwrap().created.contains_key("nat-1"), "known as ours");
 }
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn what_waits_for_a_person_goes_ahead_when_approved() {
     test.sky(|sky| sky.gateway = Some(Gateway::NeedsApproval));
     assert_eq!(held(&test.woken().await.overall), "it waits for a person");
     test.world.forget();
-    let answer = test.by_hand(json!({"approve": {"resource": "nat-1", "reason": "INC-5"}})).await;
+    let answer = test.by_hand(json!({"approve": "nat-1", "reason": "INC-5"})).await;
     assert!(answer.ok, "{}", answer.summary);
     assert_eq!(test.world.outbox.take().requests.len(), 1, "it is looked at at once");
     assert_eq!(test.woken().await.overall, Outcome::Applied);

@@ -111,6 +111,23 @@ pub trait Action: Clone + Eq + Debug + Display + Serialize + DeserializeOwned + 
     fn split(&self) -> Vec<Self> {
         vec![]
     }
+    /// The place that must be claimed in the ledger before this is done, where only so many may be in at a time.
+    fn slot(&self) -> Option<Slot> {
+        None
+    }
+}
+
+/// One of a limited number of places. Observations of two runs may both show the last one free: the ledger gives it to one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// What the places are of, such as `products-api/222233334444`; within the topology and the control.
+    pub name: String,
+    /// Who wants in.
+    pub holder: ResourceId,
+    /// How many may be in.
+    pub at_most: u32,
+    /// Who is in, as observed: they count whether or not they ever claimed. Whoever waits to be let in is not in.
+    pub live: BTreeSet<ResourceId>,
 }
 
 /// The kind of a change: the guard counts removals apart.

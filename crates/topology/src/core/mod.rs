@@ -7,7 +7,7 @@ mod plan;
 mod seen;
 mod standing;
 
-pub use control::{Action, Control, ControlId, Effect, Inverse, Receipt, Scope};
+pub use control::{Action, Control, ControlId, Effect, Inverse, Receipt, Scope, Slot};
 pub use field::Field;
 pub use keys::{
     AccountId, EndpointName, GroupName, Place, Region, ResourceId, ResourceKey, ServiceName, StackId, TierName,

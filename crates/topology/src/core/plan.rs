@@ -92,11 +92,14 @@ pub struct Plan<A> {
     pub wait: Option<Wait>,
     /// Why parts of the network could not be seen. Not empty: success cannot be claimed. `retryable` as in `Unseen`.
     pub blind: Vec<super::Unseen>,
+    /// What a person should know besides, a line each, such as the change of the monthly cost.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 impl<A> Default for Plan<A> {
     fn default() -> Self {
-        Self { steps: vec![], drifts: vec![], held: vec![], wait: None, blind: vec![] }
+        Self { steps: vec![], drifts: vec![], held: vec![], wait: None, blind: vec![], notes: vec![] }
     }
 }
 
@@ -108,9 +111,9 @@ impl<A: Action> Plan<A> {
         self.steps.len() - 1
     }
 
-    /// Nothing to do, nothing held, nothing awaited, nothing unseen, nothing to tell.
+    /// Nothing to do, nothing held, nothing awaited, nothing unseen, no drift to tell. Notes alone are nothing.
     pub fn is_empty(&self) -> bool {
-        let Self { steps, drifts, held, wait, blind } = self;
+        let Self { steps, drifts, held, wait, blind, notes: _ } = self;
         steps.is_empty() && drifts.is_empty() && held.is_empty() && wait.is_none() && blind.is_empty()
     }
 }
@@ -128,9 +131,9 @@ const SHOWN: usize = 8;
 /// What an on-call reads at night: what differs, what is done about it in which order, what is not done and why.
 impl<A: Action> fmt::Display for Plan<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { steps, drifts, held, wait, blind } = self;
+        let Self { steps, drifts, held, wait, blind, notes } = self;
         if self.is_empty() {
-            return writeln!(f, "in sync: nothing to do");
+            writeln!(f, "in sync: nothing to do")?;
         }
         if !drifts.is_empty() {
             writeln!(f, "drift")?;
@@ -149,21 +152,21 @@ impl<A: Action> fmt::Display for Plan<A> {
         }
         for (index, Step { action, after, needs, contains, stack, caveat }) in steps.iter().enumerate() {
             writeln!(f, "  {}. {action}", index + 1)?;
-            let mut notes = vec![];
+            let mut about = vec![];
             if *contains {
-                notes.push("containment".to_owned());
+                about.push("containment".to_owned());
             }
             if !after.is_empty() {
-                notes.push(format!("after {}", numbers(after)));
+                about.push(format!("after {}", numbers(after)));
             }
             if !needs.is_empty() {
-                notes.push(format!("only if {} succeeds", numbers(needs)));
+                about.push(format!("only if {} succeeds", numbers(needs)));
             }
             if let Some(stack) = stack {
-                notes.push(format!("owned by {stack}"));
+                about.push(format!("owned by {stack}"));
             }
-            if !notes.is_empty() {
-                writeln!(f, "     {}", notes.join("; "))?;
+            if !about.is_empty() {
+                writeln!(f, "     {}", about.join("; "))?;
             }
             if let Some(caveat) = caveat {
                 writeln!(f, "     note: {caveat}")?;
@@ -188,6 +191,12 @@ impl<A: Action> fmt::Display for Plan<A> {
         }
         if let Some(Wait { until, why }) = wait {
             writeln!(f, "waiting until {until}: {why}")?;
+        }
+        if !notes.is_empty() {
+            writeln!(f, "note")?;
+        }
+        for note in notes {
+            writeln!(f, "  {note}")?;
         }
         Ok(())
     }

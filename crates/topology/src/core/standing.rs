@@ -3,7 +3,7 @@
 use super::{ControlId, ResourceId, TopologyId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What a person may tell Plumbline. Which control understands which is said by `Control::VERBS`; `pause` and `exempt`
 /// are understood by the guard, for every control.
@@ -83,14 +83,18 @@ pub struct Standing {
     pub directives: Vec<Directive>,
     /// Repairs within the longest window that anyone asks about (one hour), by resource, oldest first.
     pub repairs: BTreeMap<ResourceId, Vec<Repair>>,
-    /// Ids that the ledger says Plumbline created, other than those of rules. A tag alone is not trust.
-    pub created: BTreeSet<ResourceId>,
+    /// Ids that the ledger says Plumbline created, however long ago, each with when that was settled; those of rules are not kept.
+    /// A tag alone is not trust.
+    pub created: BTreeMap<ResourceId, Timestamp>,
+    /// A person asked for this run. What a plan by hand shows is what enforcing by hand would do.
+    #[serde(default)]
+    pub by_hand: bool,
 }
 
 impl Standing {
     /// No memory at all, at `now`.
     pub fn at(now: Timestamp) -> Self {
-        Self { now, directives: vec![], repairs: BTreeMap::new(), created: BTreeSet::new() }
+        Self { now, directives: vec![], repairs: BTreeMap::new(), created: BTreeMap::new(), by_hand: false }
     }
 
     /// The directives in force that carry `verb`.
