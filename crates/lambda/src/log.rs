@@ -58,6 +58,7 @@ pub(crate) fn report(report: &Report) {
         contended,
         actions,
         held,
+        notes,
         by_order,
         older_layer,
         flapping,
@@ -81,6 +82,9 @@ pub(crate) fn report(report: &Report) {
     }
     for Held { resource, name, why, remedy } in held {
         tracing::warn!(%place, %topology, %control, resource = %resource.id, name, remedy, "held: {why}");
+    }
+    for note in notes {
+        tracing::info!(%place, %topology, %control, "note: {note}");
     }
     for name in flapping {
         tracing::warn!(%place, %topology, %control, name, "something else keeps changing it back");

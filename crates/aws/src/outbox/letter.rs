@@ -65,6 +65,7 @@ fn told(message: &mut String, report: &Report) {
         contended: _,
         actions,
         held,
+        notes,
         by_order: _,
         older_layer,
         flapping,
@@ -105,6 +106,7 @@ fn told(message: &mut String, report: &Report) {
         line(message, format!("- {name} ({}): {why}", resource.id));
         line(message, format!("    what you can do: {remedy}"));
     });
+    section(message, "Note", notes, |message, note| line(message, format!("- {note}")));
     section(message, "What something else keeps changing back", flapping, |message, name| {
         line(message, format!("- {name}"));
     });
@@ -229,6 +231,7 @@ mod tests {
                 why: "paused for INC-123".into(),
                 remedy: "resume it".into(),
             }],
+            notes: vec!["USD 65.70 a month more".into()],
             by_order: true,
             older_layer: false,
             flapping: vec![],
@@ -249,7 +252,8 @@ mod tests {
              by arn:aws:iam::111122223333:user/ana, AuthorizeSecurityGroupIngress at 2026-11-20T02:13:00Z from 198.51.100.7 \
              (event 8f1c)\n\n\
              What was done\n- revoke tcp 22 from 0.0.0.0/0 on main/alb: applied\n    note: tracked connections survive\n\n\
-             What is held\n- main/alb (sg-1): paused for INC-123\n    what you can do: resume it\n"
+             What is held\n- main/alb (sg-1): paused for INC-123\n    what you can do: resume it\n\n\
+             Note\n- USD 65.70 a month more\n"
         );
     }
 

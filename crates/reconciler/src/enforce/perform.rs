@@ -155,7 +155,7 @@ async fn place(
             let taken: Vec<&str> = taken.iter().map(|id| id.as_str()).collect();
             let Slot { name, holder, at_most, live: _ } = slot;
             Ok(Some(Made::NoPlace {
-                why: format!("{holder}: {at_most} of {name} may be in, and {} are", taken.join(", ")),
+                why: format!("{holder} finds no place: {name} has {at_most}, taken by {}", taken.join(" and ")),
                 remedy: "declare room for more, or let one of them go".into(),
             }))
         }

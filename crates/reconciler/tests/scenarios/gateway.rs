@@ -4,8 +4,8 @@
 use crate::world::{World, converging, held, place};
 use jiff::SignedDuration;
 use reconciler::{
-    Answer, Apply, Bound, Candidate, ClientToken, Fault, FaultClass, LedgerRead as _, Locate, Message, Observe,
-    Outcome, Ports, Report, Run, StackStatus, Stacks,
+    Answer, Apply, Bound, CLAIM_LIVES, Candidate, Claimed, ClientToken, Clock as _, Fault, FaultClass, Ledger as _,
+    LedgerRead as _, Locate, Message, Observe, Outcome, Ports, Report, Run, StackStatus, Stacks,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::Mutex;
 use topology::{
     Action, Control, ControlId, Effect, Field, Held, Inverse, Place, Plan, Receipt, ResourceId, ResourceKey, Scope,
-    Seen, StackId, Standing, Step, Topology, Unseen, Verb, VpcId, Wait,
+    Seen, Slot, StackId, Standing, Step, Topology, Unseen, Verb, VpcId, Wait,
 };
 use twin::TwinEc2;
 
@@ -56,6 +56,10 @@ impl Action for Act {
     fn inverse(&self, _: &Receipt) -> Inverse<Self> {
         Inverse::None("its addresses would change".into())
     }
+    fn slot(&self) -> Option<Slot> {
+        let one = || Slot { name: "gate".into(), holder: "nat-1".into(), at_most: 1, live: BTreeSet::new() };
+        (*self == Self::Accept).then(one)
+    }
 }
 
 impl Control for Gateways {
@@ -75,6 +79,7 @@ impl Control for Gateways {
 
     fn plan(place: &Place, _: &Self::Desired, seen: &Self::Observed, standing: &Standing) -> Plan<Act> {
         let mut plan = Plan::default();
+        plan.notes.push(format!("asked {}", if standing.by_hand { "by a person" } else { "by nobody" }));
         match seen {
             Seen::Unknown(why) => plan.blind.push(why.clone()),
             Seen::Absent => _ = plan.push(Step::new(Act::Create)),
@@ -299,4 +304,36 @@ async fn what_cannot_be_undone_says_why() {
     let token = test.world.ledger.records(&test.world.key(), 1).await.unwrap().remove(0).token.0;
     let answer = test.by_hand(json!({"undo": {"topology": "shop", "token": token, "reason": "r"}})).await;
     assert!(!answer.ok && answer.summary.contains("addresses would change"), "{}", answer.summary);
+}
+
+#[tokio::test]
+async fn the_last_place_is_given_to_one() {
+    let test = Test::new().await;
+    test.sky(|sky| sky.gateway = Some(Gateway::NeedsApproval));
+    let (ledger, key, clock) = (&test.world.ledger, test.world.key(), &test.world.clock);
+    let lease = ledger.lease(&key, "other", clock.now(), SignedDuration::from_secs(60)).await.unwrap().unwrap();
+    let other = Slot { holder: "nat-2".into(), ..Act::Accept.slot().unwrap() };
+    assert_eq!(ledger.claim(&lease, &other, clock.now()).await.unwrap(), Claimed::Yes);
+    ledger.release(lease, clock.now()).await.unwrap();
+    let before = ledger.records(&key, 10).await.unwrap();
+    test.by_hand(json!({"approve": "nat-1", "reason": "INC-5"})).await;
+    let report = test.woken().await;
+    assert_eq!(held(&report.overall), "nat-1 finds no place: gate has 1, taken by nat-2");
+    assert_eq!(test.calls(), [], "nothing was called");
+    assert_eq!(ledger.records(&key, 10).await.unwrap(), before, "nor intended");
+    clock.advance(CLAIM_LIVES + SignedDuration::from_secs(1));
+    assert_eq!(test.woken().await.overall, Outcome::Applied, "whoever never came in has lost its place");
+    assert_eq!(test.calls(), [Act::Accept]);
+}
+
+#[tokio::test]
+async fn a_plan_knows_whether_a_person_asks_and_its_notes_are_told() {
+    let test = Test::new().await;
+    let plan = test.by_hand(json!({"topology": "shop", "mode": "plan"})).await;
+    assert_eq!(plan.reports[0].notes, ["asked by a person"]);
+    assert!(plan.summary.contains("\n  note    asked by a person"), "{}", plan.summary);
+    assert!(plan.summary.lines().next().unwrap().ends_with("(plan mode); asked by a person"), "{}", plan.summary);
+    let done = test.by_hand(json!({"topology": "shop", "mode": "enforce", "reason": "r"})).await;
+    assert_eq!(done.reports[0].notes, plan.reports[0].notes, "enforcing does what planning shows");
+    assert_eq!(test.woken().await.notes, ["asked by nobody"]);
 }
