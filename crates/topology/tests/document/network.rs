@@ -2,7 +2,9 @@
 
 use crate::{right, tiers, vpc, wrong};
 use insta::assert_snapshot;
-use topology::network::{Nat, PublicIps, Route};
+use jiff::SignedDuration;
+use topology::nat::{DesiredAddress, Gateways, Routed};
+use topology::network::{Nat, PublicIps, Route, Window};
 
 #[test]
 fn a_subnet_is_within_its_vpc() {
@@ -455,4 +457,217 @@ fn a_tier_resolves_to_one_subnet_a_zone_in_order() {
         "cidr: 10.0.0.0/16\navailability_zones: [a]\ntiers: { d: { route: isolated, subnets: [10.0.0.0/24], public_ips: never } }",
     ));
     assert_eq!(never.vpcs["main"].tiers["d"].public_ips, Some(PublicIps::Never));
+}
+
+#[test]
+fn nat_knows_its_subnets_its_addresses_and_its_hold_down() {
+    let text = tiers(
+        "nat:
+  mode: auto
+  fail_back_after: 5 minutes
+  addresses:
+    a: eipalloc-0123456789abcdef0
+    b: { tag: Name=partner }",
+    );
+    let windows = "maintenance:\n- { days: [sat, sun], from: \"02:00\", for: 2 hours }\nvpcs:";
+    let topology = right(&text.replace("vpcs:", windows));
+    let nat = topology.nat.unwrap();
+    assert!(nat.production);
+    assert_eq!(nat.maintenance, [Window::new(5, 7_200, 7_200), Window::new(6, 7_200, 7_200)]);
+    let main = &nat.vpcs["main"];
+    assert_eq!(main.gateways, Gateways::Zonal(vec!["a".into(), "b".into()]));
+    let homes: Vec<String> = main.homes.iter().map(|(zone, cidr)| format!("{zone} {cidr}")).collect();
+    assert_eq!(homes, ["a 10.0.0.0/24", "b 10.0.1.0/24"]);
+    let routed: Vec<String> =
+        main.routed.iter().map(|Routed { tier, cidr, zone }| format!("{tier} {cidr} {zone}")).collect();
+    assert_eq!(routed, ["private 10.0.2.0/24 a", "private 10.0.3.0/24 b"]);
+    assert_eq!(main.fail_back_after, SignedDuration::from_mins(5));
+    let tag = DesiredAddress::Tag { key: "Name".into(), value: "partner".into() };
+    let id = DesiredAddress::Allocation("eipalloc-0123456789abcdef0".into());
+    assert_eq!(main.addresses, [("a".into(), id), ("b".into(), tag)].into());
+
+    let plain = |text: &str| right(text).nat.unwrap().vpcs["main"].clone();
+    assert_eq!(plain(&tiers("nat: { mode: auto }")).fail_back_after, SignedDuration::from_mins(15));
+    let at_once = tiers("nat: { mode: auto, fail_back_after: 0 minutes }");
+    assert_eq!(plain(&at_once).fail_back_after, SignedDuration::ZERO);
+    let single = plain(&tiers("nat: { mode: single }"));
+    assert_eq!((single.gateways, single.homes.len()), (Gateways::Zonal(vec!["a".into()]), 2));
+    let retired = tiers("nat: { mode: auto }").replace("vpcs:", "state: retired\nvpcs:");
+    let retired = plain(&retired);
+    assert_eq!((retired.gateways, retired.routed.len()), (Gateways::None, 2), "what is ours goes, in order");
+    assert_eq!(right(&tiers("")).nat, None, "an undeclared section is not managed");
+}
+
+#[test]
+fn nat_addresses_are_named_once_by_id_or_by_tag() {
+    assert_snapshot!(wrong(&tiers("nat:
+  mode: auto
+  fail_back_after: 8 days
+  addresses: { a: eipalloc-1, b: { tag: partner }, c: { tag: Name=x }, d: { tag: Name=x }, e: {} }")), @"
+    error[fail-back]: routes would stay away from their own zone for too long
+      --> topology.yaml:15:24
+       |
+    15 |       fail_back_after: 8 days
+       |                        ^^^^^^
+       |
+       = help: write `15 minutes`, or at most `7 days`
+
+    error[id]: `eipalloc-1` is not the id of an Elastic IP address
+      --> topology.yaml:16:23
+       |
+    16 |       addresses: { a: eipalloc-1, b: { tag: partner }, c: { tag: Name=x }, d: { tag: Name=x }, e: {} }
+       |                       ^^^^^^^^^^
+       |
+       = help: write `eipalloc-` and the 8 or 17 hexadecimal digits that AWS shows
+
+    error[nat-address-tag]: `partner` does not name a tag
+      --> topology.yaml:16:45
+       |
+    16 |       addresses: { a: eipalloc-1, b: { tag: partner }, c: { tag: Name=x }, d: { tag: Name=x }, e: {} }
+       |                                             ^^^^^^^
+       |
+       = help: write its key and its value: `tag: Name=partner-address`
+
+    error[nat-address-zone]: `c` is not an Availability Zone of the VPC
+      --> topology.yaml:16:56
+       |
+    16 |       addresses: { a: eipalloc-1, b: { tag: partner }, c: { tag: Name=x }, d: { tag: Name=x }, e: {} }
+       |                                                        ^
+       |
+       = help: write one of a, b
+
+    error[nat-address-zone]: `d` is not an Availability Zone of the VPC
+      --> topology.yaml:16:76
+       |
+    16 |       addresses: { a: eipalloc-1, b: { tag: partner }, c: { tag: Name=x }, d: { tag: Name=x }, e: {} }
+       |                                                                            ^
+       |
+       = help: write one of a, b
+
+    error[nat-address-twice]: two gateways cannot have the same address
+      --> topology.yaml:16:79
+       |
+    16 |       addresses: { a: eipalloc-1, b: { tag: partner }, c: { tag: Name=x }, d: { tag: Name=x }, e: {} }
+       |                                                           -------------       ^^^^^^^^^^^^^
+       |                                                           |
+       |                                                           the other one
+       |
+       = help: give each Availability Zone an address of its own
+
+    error[nat-address-zone]: `e` is not an Availability Zone of the VPC
+      --> topology.yaml:16:96
+       |
+    16 |       addresses: { a: eipalloc-1, b: { tag: partner }, c: { tag: Name=x }, d: { tag: Name=x }, e: {} }
+       |                                                                                                ^
+       |
+       = help: write one of a, b
+
+    error[missing-key]: `tag` is missing
+      --> topology.yaml:16:99
+       |
+    16 |       addresses: { a: eipalloc-1, b: { tag: partner }, c: { tag: Name=x }, d: { tag: Name=x }, e: {} }
+       |                                                                                                   ^
+       |
+       = help: write `tag: Name=partner-address`
+
+    8 problems
+    ");
+    assert_snapshot!(wrong(&tiers("nat: { mode: regional, addresses: { a: eipalloc-0123456789abcdef0 } }")), @"
+    error[nat-addresses]: a regional NAT gateway has addresses that AWS owns
+      --> topology.yaml:13:39
+       |
+    13 |     nat: { mode: regional, addresses: { a: eipalloc-0123456789abcdef0 } }
+       |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: leave `addresses` out, or write `mode: per-az`
+
+    1 problem
+    ");
+}
+
+#[test]
+fn maintenance_windows_are_days_a_time_and_a_length() {
+    let document = tiers("nat: { mode: auto }").replace(
+        "vpcs:",
+        "maintenance:
+- {}
+- { days: [], from: \"2:00\", for: 2h }
+- { days: [sunday], from: \"24:00\", for: 2 days }
+vpcs:",
+    );
+    assert_snapshot!(wrong(&document), @r#"
+    error[missing-key]: `from` is missing
+     --> topology.yaml:5:3
+      |
+    5 | - {}
+      |   ^
+      |
+      = help: write `from: "02:00"`
+
+    error[missing-key]: `for` is missing
+     --> topology.yaml:5:3
+      |
+    5 | - {}
+      |   ^
+      |
+      = help: write `for: 2 hours`
+
+    error[missing-key]: `days` is missing
+     --> topology.yaml:5:3
+      |
+    5 | - {}
+      |   ^
+      |
+      = help: write `days: [sun]`
+
+    error[no-day]: this window never opens
+     --> topology.yaml:6:11
+      |
+    6 | - { days: [], from: "2:00", for: 2h }
+      |           ^
+      |
+      = help: name its days: `[sat, sun]`
+
+    error[time-of-day]: `2:00` is not a time of day
+     --> topology.yaml:6:21
+      |
+    6 | - { days: [], from: "2:00", for: 2h }
+      |                     ^^^^^^
+      |
+      = help: write hours and minutes in UTC, quoted: `from: "02:00"`
+
+    error[duration]: `2h` is not a length of time
+     --> topology.yaml:6:34
+      |
+    6 | - { days: [], from: "2:00", for: 2h }
+      |                                  ^^
+      |
+      = help: write the unit out: `2 hours`
+
+    error[unknown-word]: `sunday` is not a choice here
+     --> topology.yaml:7:12
+      |
+    7 | - { days: [sunday], from: "24:00", for: 2 days }
+      |            ^^^^^^
+      |
+      = help: write one of: `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`
+
+    error[time-of-day]: `24:00` is not a time of day
+     --> topology.yaml:7:27
+      |
+    7 | - { days: [sunday], from: "24:00", for: 2 days }
+      |                           ^^^^^^^
+      |
+      = help: write hours and minutes in UTC, quoted: `from: "02:00"`
+
+    error[window-length]: a window is open for a day at most
+     --> topology.yaml:7:41
+      |
+    7 | - { days: [sunday], from: "24:00", for: 2 days }
+      |                                         ^^^^^^
+      |
+      = help: name more days, or write `24 hours`
+
+    9 problems
+    "#);
 }

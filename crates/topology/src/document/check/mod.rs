@@ -8,6 +8,7 @@ mod endpoints;
 mod flow_logs;
 mod groups;
 mod names;
+mod nat;
 mod network;
 mod peer;
 mod privatelink;
@@ -19,7 +20,7 @@ use super::fault::nearest;
 use super::model::{self, Document};
 use super::problem::{Draft, Span};
 use super::wrap::{Entry, Field};
-use crate::core::{ControlId, VpcName};
+use crate::core::{ControlId, TopologyId, VpcName};
 use crate::network::{Environment, State};
 use crate::security_groups::Desired;
 use crate::topology::Topology;
@@ -67,6 +68,7 @@ impl<'a> Check<'a> {
 struct Around<'a> {
     id: &'a str,
     environment: Environment,
+    state: State,
     /// The names under `privatelink`.
     services: Vec<&'a str>,
     /// The groups of each VPC, to say where a misplaced name belongs.
@@ -75,7 +77,8 @@ struct Around<'a> {
 
 /// Checks and resolves a document. `whole` is where a missing key is reported.
 pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Option<Topology> {
-    let Document { version, id, environment, mode, controls, account, region, state, vpcs, privatelink } = document;
+    let Document { version, id, environment, mode, controls, account, region, state, maintenance, vpcs, privatelink } =
+        document;
     match version {
         None => check.missing(whole, "version", "1"),
         Some(at) if at.value.is_some_and(|version| version.0 != 1) => {
@@ -135,6 +138,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     let around = Around {
         id: id.read().map_or("topology", String::as_str),
         environment,
+        state,
         services: services.iter().map(|service| service.name.as_str()).collect(),
         groups: entries
             .iter()
@@ -144,6 +148,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
 
     let mut resolved = BTreeMap::new();
     let mut desired = Desired::default();
+    let mut gateways = BTreeMap::new();
     let mut ids: BTreeMap<&str, Span> = BTreeMap::new();
     for Entry { name, name_span, value } in entries {
         names::plain(check, "VPC name", name, *name_span);
@@ -157,7 +162,9 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
                     .help("a VPC is declared once"),
             );
         }
-        let (vpc, groups) = network::vpc(check, &around, name, written, value.span.to(*name_span));
+        let network::Checked { vpc, groups, gateways: nat } =
+            network::vpc(check, &around, name, written, value.span.to(*name_span));
+        gateways.extend(nat.map(|nat| (VpcName::from(name.as_str()), nat)));
         if let Some(groups) = groups {
             desired.vpcs.insert(VpcName::from(name.as_str()), groups);
         }
@@ -167,14 +174,18 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     }
     names::distinct(check, "endpoint service", services);
     desired.ranges = resolved.values().map(|vpc: &crate::Vpc| vpc.cidr.into()).collect();
-    let flow_logs = logged(id.read()?, state, &resolved);
     let privatelink = privatelink::services(check, services, &around);
-    let connections = id
-        .read()
-        .filter(|_| !privatelink.is_empty())
-        .map(|id| crate::privatelink::Desired { topology: id.as_str().into(), services: privatelink.clone() });
+    let maintenance = nat::maintenance(check, maintenance);
+    let id = TopologyId::from(id.read()?.as_str());
+    let flow_logs = logged(id.as_str(), state, &resolved);
+    let production = environment == Environment::Production;
+    let topology = id.clone();
+    let nat =
+        (!gateways.is_empty()).then_some(crate::nat::Desired { topology, production, maintenance, vpcs: gateways });
+    let connections = (!privatelink.is_empty())
+        .then(|| crate::privatelink::Desired { topology: id.clone(), services: privatelink.clone() });
     Some(Topology {
-        id: id.read()?.as_str().into(),
+        id,
         environment,
         mode: mode.read().copied().unwrap_or_default(),
         modes,
@@ -185,7 +196,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         connections,
         privatelink,
         security_groups: (!desired.vpcs.is_empty()).then_some(desired),
-        nat: None,
+        nat,
         flow_logs,
     })
 }

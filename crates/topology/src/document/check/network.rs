@@ -1,12 +1,12 @@
 //! A VPC: its ranges, zones, tiers and NAT gateways.
 
 use super::groups::Groups;
-use super::{Around, Check, cidr, endpoints, flow_logs, groups, names, units};
+use super::{Around, Check, cidr, endpoints, flow_logs, groups, names, nat, units};
 use crate::core::{TierName, ZoneLetter};
 use crate::document::model::{self, Zone};
 use crate::document::problem::{Draft, Span};
 use crate::document::wrap::{At, Entry, Field};
-use crate::network::{Dns, Environment, Nat, PublicIps, Route, Subnet, Tier, Vpc};
+use crate::network::{Dns, PublicIps, Route, Subnet, Tier, Vpc};
 use crate::security_groups::DesiredVpc;
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
@@ -38,14 +38,15 @@ const PRIVATE: [(Ipv4Addr, u8); 5] = [
 /// Subnets a VPC. AWS allows 200 unless asked for more; the limit here bounds the search for overlaps.
 const MOST_SUBNETS: usize = 1_000;
 
-/// Checks and resolves a VPC and its groups.
-pub(super) fn vpc(
-    check: Check<'_>,
-    around: &Around<'_>,
-    name: &str,
-    written: &model::Vpc,
-    whole: Span,
-) -> (Option<Vpc>, Option<DesiredVpc>) {
+/// A VPC, and what the controls keep of it.
+pub(super) struct Checked {
+    pub(super) vpc: Option<Vpc>,
+    pub(super) groups: Option<DesiredVpc>,
+    pub(super) gateways: Option<crate::nat::DesiredVpc>,
+}
+
+/// Checks and resolves a VPC, its groups and its gateways.
+pub(super) fn vpc(check: Check<'_>, around: &Around<'_>, name: &str, written: &model::Vpc, whole: Span) -> Checked {
     if let Some((id, span)) = written.id.read_at() {
         units::id(check, id, span, "vpc-", "a VPC");
     }
@@ -75,7 +76,8 @@ pub(super) fn vpc(
     });
     let internet_gateway = written.internet_gateway.read().copied();
     gateway(check, written, &tiers);
-    let nat = nat(check, around.environment, written, &tiers, zones.as_deref());
+    let nat = nat::nat(check, around.environment, written, &tiers, zones.as_deref());
+    let gateways = nat.as_ref().map(|nat| nat::desired(check, around, written, nat, &tiers, zones.as_deref()));
     let known = Groups::of(name, around, written);
     let (mut desired, group_descriptions) = groups::groups(check, &known, written);
     let endpoints = endpoints::endpoints(check, around, &known, written, &tiers);
@@ -97,7 +99,7 @@ pub(super) fn vpc(
         endpoints,
         group_descriptions,
     });
-    (vpc, desired)
+    Checked { vpc, groups: desired, gateways }
 }
 
 fn size(check: Check<'_>, what: &str, net: Ipv4Net, span: Span) {
@@ -300,129 +302,4 @@ fn gateway(check: Check<'_>, written: &model::Vpc, tiers: &BTreeMap<TierName, Ti
             check.push(draft.help("write `internet_gateway: true` in the VPC, or another `route` here"));
         }
     }
-}
-
-fn nat(
-    check: Check<'_>,
-    environment: Environment,
-    written: &model::Vpc,
-    tiers: &BTreeMap<TierName, Tier>,
-    zones: Option<&[ZoneLetter]>,
-) -> Option<Nat> {
-    let (nat, whole) = written.nat.read_at()?;
-    let model::Nat { mode, tier } = nat;
-    let Some(at) = mode else {
-        check.missing(whole, "mode", "auto");
-        return None;
-    };
-    let (mode, span) = at.get()?;
-    let routed: Vec<&TierName> =
-        tiers.iter().filter(|(_, tier)| tier.route == Route::Nat).map(|(name, _)| name).collect();
-    if *mode == model::NatMode::None {
-        if let Some(name) = routed.first() {
-            check.wrong(
-                span,
-                "nat-none",
-                format!("tier `{name}` routes through NAT, but there is none"),
-                "write `mode: auto`, or `route: isolated` in that tier",
-            );
-        }
-        return Some(Nat::None);
-    }
-    if routed.is_empty() {
-        if *mode != model::NatMode::Auto {
-            check.wrong(
-                span,
-                "nat-unused",
-                "no tier routes through these NAT gateways",
-                "write `mode: none`, or `route: nat` in the tiers that shall use them",
-            );
-        }
-        return Some(Nat::None);
-    }
-    let declared = |name: &str| written.tiers.read().and_then(|named| named.0.iter().find(|entry| entry.name == name));
-    if written.internet_gateway.read() != Some(&true) {
-        check.wrong(
-            span,
-            "nat-without-internet-gateway",
-            "NAT gateways need an internet gateway to reach the internet",
-            "write `internet_gateway: true` in the VPC",
-        );
-    }
-    if *mode == model::NatMode::Regional {
-        return Some(Nat::Regional);
-    }
-    let public: Vec<&TierName> =
-        tiers.iter().filter(|(_, tier)| tier.route == Route::Internet).map(|(name, _)| name).collect();
-    let home = match (tier.read_at(), public.as_slice()) {
-        (Some((name, span)), _) => {
-            if !public.iter().any(|tier| tier.as_str() == name) {
-                let help = match check.nearest(name, public.iter().map(|tier| tier.as_str())) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "name a tier with `route: internet`".to_owned(),
-                };
-                let title = match declared(name) {
-                    Some(_) => {
-                        format!("tier `{name}` cannot hold NAT gateways: it does not route to the internet gateway")
-                    }
-                    None => format!("no tier is called `{name}`"),
-                };
-                check.wrong(span, "nat-tier", title, help);
-                return None;
-            }
-            TierName::from(name.as_str())
-        }
-        (None, [only]) => (*only).clone(),
-        (None, []) => {
-            check.wrong(
-                span,
-                "nat-without-public-tier",
-                "NAT gateways stand in a tier with `route: internet`, and there is none",
-                "add such a tier with a subnet in each Availability Zone, or write `mode: regional`",
-            );
-            return None;
-        }
-        (None, [first, ..]) => {
-            check.wrong(
-                whole,
-                "nat-tier",
-                "several tiers route to the internet; the NAT gateways need one of them",
-                format!("write `tier: {first}`, or another of them"),
-            );
-            return None;
-        }
-    };
-    let home_zones: Vec<ZoneLetter> = tiers
-        .get(&home)
-        .map(|tier| tier.subnets.iter().map(|subnet| subnet.zone.clone()).collect())
-        .unwrap_or_default();
-    let single = match mode {
-        model::NatMode::Single => true,
-        model::NatMode::Auto => environment != Environment::Production,
-        model::NatMode::PerAz | model::NatMode::Regional | model::NatMode::None => false,
-    };
-    if single {
-        return Some(Nat::Zonal { tier: home, zones: home_zones.into_iter().take(1).collect() });
-    }
-    // Where a gateway is needed: the zones of the tiers that route through it.
-    let needed: Vec<&ZoneLetter> = zones?
-        .iter()
-        .filter(|zone| {
-            routed.iter().any(|name| {
-                tiers.get(*name).is_some_and(|tier| tier.subnets.iter().any(|subnet| subnet.zone == **zone))
-            })
-        })
-        .collect();
-    for zone in needed.iter().filter(|zone| !home_zones.contains(zone)) {
-        check.push(
-            Draft::new(
-                span,
-                "nat-zone-without-public-subnet",
-                format!("no public subnet for a NAT gateway in Availability Zone `{zone}`"),
-            )
-            .related(declared(home.as_str()).map_or(span, |entry| entry.name_span), "this tier holds the gateways")
-            .help(format!("give tier `{home}` a subnet in zone `{zone}`, or write `mode: single`")),
-        );
-    }
-    Some(Nat::Zonal { tier: home, zones: needed.into_iter().cloned().collect() })
 }

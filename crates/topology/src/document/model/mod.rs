@@ -10,10 +10,12 @@ mod text;
 
 pub(crate) use groups::{EgressRule, ForeignRule, IngressRule, SecurityGroup, Undeclared};
 pub(crate) use network::{
-    CloudWatchLogs, Dns, Endpoint, EndpointKind, FileFormat, FlowLog, Nat, NatMode, Partitions, PublicIps, Route,
-    S3Logs, Tier, Traffic, Vpc,
+    AddressTag, CloudWatchLogs, Dns, Endpoint, EndpointKind, FileFormat, FlowLog, Nat, NatMode, Partitions, PublicIps,
+    Route, S3Logs, Tier, Traffic, Vpc,
 };
-pub(crate) use text::{Account, Cidr, Duration, Icmp, Peer, Ports, Protocol, RegionCode, Retention, Zone};
+pub(crate) use text::{
+    Account, Allocation, Cidr, Duration, Icmp, Peer, Ports, Protocol, RegionCode, Retention, TimeOfDay, Zone,
+};
 
 use super::wrap::{At, Named};
 use crate::topology::Mode;
@@ -45,6 +47,9 @@ pub(crate) struct Document {
     pub(crate) region: Option<At<RegionCode>>,
     /// `active` (the default), or `retired`: Plumbline removes what it made itself, in order, and leaves the rest.
     pub(crate) state: Option<At<State>>,
+    /// When routes that work may be moved in production: stretches of every week, in UTC, such as
+    /// `{ days: [sun], from: "02:00", for: 2 hours }`.
+    pub(crate) maintenance: Option<At<Vec<At<Maintenance>>>>,
     /// The VPCs, by names of your choice.
     #[schemars(required)]
     pub(crate) vpcs: Option<At<Named<Vpc>>>,
@@ -103,6 +108,42 @@ pub(crate) struct Controls {
     pub(crate) nat: Option<At<ControlSettings>>,
     /// The connections of endpoint services.
     pub(crate) privatelink: Option<At<ControlSettings>>,
+}
+
+/// A stretch of every week, in UTC.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Maintenance {
+    /// The days on which it opens.
+    #[schemars(required)]
+    pub(crate) days: Option<At<Vec<At<Day>>>>,
+    /// When it opens, such as `"02:00"`.
+    #[schemars(required)]
+    pub(crate) from: Option<At<TimeOfDay>>,
+    /// How long it stays open, at most a day, such as `2 hours`.
+    #[serde(rename = "for")]
+    #[schemars(required)]
+    pub(crate) lasts: Option<At<Duration>>,
+}
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Day {
+    /// Monday.
+    Mon,
+    /// Tuesday.
+    Tue,
+    /// Wednesday.
+    Wed,
+    /// Thursday.
+    Thu,
+    /// Friday.
+    Fri,
+    /// Saturday.
+    Sat,
+    /// Sunday.
+    Sun,
 }
 
 /// Settings of one control.

@@ -1,6 +1,6 @@
 //! VPCs as they are written.
 
-use super::{Cidr, Duration, Retention, SecurityGroup, Undeclared, Zone};
+use super::{Allocation, Cidr, Duration, Retention, SecurityGroup, Undeclared, Zone};
 use crate::document::wrap::{At, Form, Named};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -94,6 +94,21 @@ pub(crate) struct Nat {
     pub(crate) mode: Option<At<NatMode>>,
     /// The tier that holds the gateways. Default: the only tier with `route: internet`.
     pub(crate) tier: Option<At<String>>,
+    /// Elastic IP addresses of yours for the gateways, by Availability Zone, such as `a: eipalloc-…`. They are never released. A
+    /// zone that is left out gets one that Plumbline allocates, and releases when the gateway goes for good.
+    pub(crate) addresses: Option<At<Named<Form<Allocation, AddressTag>>>>,
+    /// How long a gateway that replaces a lost one is watched before routes go back to it. Default: `15 minutes`. In production
+    /// they go back in a `maintenance` window, or when a person asks for it.
+    pub(crate) fail_back_after: Option<At<Duration>>,
+}
+
+/// An address by a tag.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddressTag {
+    /// The tag as `key=value`, on exactly one address of the account and Region.
+    #[schemars(required)]
+    pub(crate) tag: Option<At<String>>,
 }
 
 /// How many NAT gateways there are.

@@ -55,6 +55,14 @@ text!(
     Zone(String), { "type": "string", "pattern": "^[a-z]$" }
 );
 text!(
+    /// The allocation id of an Elastic IP address, such as eipalloc-0123456789abcdef0.
+    Allocation(String), { "type": "string", "pattern": "^eipalloc-([0-9a-f]{8}|[0-9a-f]{17})$" }
+);
+text!(
+    /// A time of day in UTC, quoted, such as "02:00".
+    TimeOfDay(String), { "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$" }
+);
+text!(
     /// A length of time with its unit, such as 30 days, 1 minute.
     Duration(Word), { "type": "string", "pattern": "^[0-9]+ (second|minute|hour|day|week|year)s?$" }
 );
