@@ -64,6 +64,8 @@ class _Page:
 
 
 state = State()
+# Called with account and Region before each EC2 call, under the lock: what the clock has brought about meanwhile.
+before_each_ec2_call: list[Callable[[str, str], None]] = []
 # moto's stores are plain dictionaries: one call at a time.
 lock = threading.RLock()
 _moto: Any = None
@@ -134,6 +136,8 @@ def ec2(
     fingerprint = hashlib.sha256(repr(sorted(parameters.items())).encode()).hexdigest()
     idempotent = bool(token) and not READ_ONLY.match(action)
     with lock:
+        for bring_about in before_each_ec2_call:
+            bring_about(account, region)
         if idempotent and key in state.tokens:
             first_fingerprint, first_answer = state.tokens[key]
             if first_fingerprint != fingerprint:

@@ -114,8 +114,8 @@ def run(
     hooks.require(app, "app")
     installed = install_all(app)
     log.info("installed %s", ", ".join(installed))
-    nat = importlib.import_module(f"{__package__}.ec2.nat")
-    nat.settings.pending, nat.settings.deleting = nat_pending, nat_deleting
+    nat = importlib.import_module(f"{__package__}.ec2.nat_settings")
+    nat.settings.start_with(pending=nat_pending, deleting=nat_deleting)
 
     def announce() -> None:
         gc.collect()

@@ -99,6 +99,11 @@ def error_code(status: int, body: bytes) -> str | None:
     return str(kind).rsplit("#", 1)[-1] if kind else str(status)
 
 
+def _by_the_service(code: str, asked: list[dict[str, Any]]) -> bool:
+    """EC2 also answers AuthFailure for a resource that is not the caller's to take, after the policies said yes."""
+    return code == "AuthFailure" and bool(asked) and all(decision["allowed"] for decision in asked)
+
+
 def install(app: ModuleType) -> None:
     """Wrap the front door's dispatcher."""
     from ministack.core import iam_actions, iam_evaluator
@@ -145,7 +150,7 @@ def install(app: ModuleType) -> None:
                     region=get_region(),
                     status=status,
                     error=code,
-                    allowed=not (code and _DENIALS.match(code)),
+                    allowed=not (code and _DENIALS.match(code)) or _by_the_service(code, asked),
                     read_only=bool(READ_ONLY.match(action)),
                     dry_run=dry_run,
                     request_id=request_id,

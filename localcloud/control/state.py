@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from .. import bridge, cloudtrail
+from .. import bridge
 from ..lambdas import event_source
 
 _SERVICES = "ministack.services"
@@ -64,14 +64,18 @@ def _containers() -> Iterator[tuple[tuple[str, str], Any]]:
 
 
 def own_states() -> Iterator[tuple[str, Any]]:
-    """What the modules of this package remember."""
+    """What the modules of this package remember: their `state`, and their `settings`, which are restored too."""
     package = __name__.split(".", 1)[0]
+    seen: set[int] = set()
     for module_name, module in sorted(sys.modules.items()):
-        if module_name.startswith(package + ".") and isinstance(module, ModuleType):
-            state = module.__dict__.get("state")
-            if state is not None and not isinstance(state, ModuleType) and hasattr(state, "__dict__"):
-                yield module_name, state
-    yield "cloudtrail.settings", cloudtrail.settings
+        if not module_name.startswith(package + ".") or not isinstance(module, ModuleType):
+            continue
+        for name in ("state", "settings"):
+            own = module.__dict__.get(name)
+            if own is None or isinstance(own, ModuleType) or not hasattr(own, "__dict__") or id(own) in seen:
+                continue
+            seen.add(id(own))
+            yield f"{module_name}.{name}", own
 
 
 def _raw(container: Any) -> Any:

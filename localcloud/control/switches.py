@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from .. import faults
+from ..ec2 import nat, nat_settings
 from .refusal import Refused
 
 Query = dict[str, str]
@@ -38,8 +39,26 @@ async def _delete_faults(app: ModuleType, query: Query, body: Body) -> Any:
     return {"rules": []}
 
 
+async def _get_nat(app: ModuleType, query: Query, body: Body) -> Any:
+    return nat_settings.settings.as_dict()
+
+
+async def _put_nat(app: ModuleType, query: Query, body: Body) -> Any:
+    """Change how long NAT gateways take, quotas, and which of them fail."""
+    await _on_a_thread(nat_settings.settings.update, body)
+    return nat_settings.settings.as_dict()
+
+
+async def _post_nat_due(app: ModuleType, query: Query, body: Body) -> Any:
+    """Let pending and deleting gateways arrive now."""
+    return {"arrived": await _on_a_thread(nat.end_transitions)}
+
+
 ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]]] = {
     ("GET", "faults"): _get_faults,
     ("PUT", "faults"): _put_faults,
     ("DELETE", "faults"): _delete_faults,
+    ("GET", "nat"): _get_nat,
+    ("PUT", "nat"): _put_nat,
+    ("POST", "nat/due"): _post_nat_due,
 }

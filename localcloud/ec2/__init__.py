@@ -4,11 +4,33 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import block_public_access, endpoints, flow_logs, nat, privatelink, routes, security_groups, tags, vpcs
+from . import (
+    addresses,
+    block_public_access,
+    endpoints,
+    flow_logs,
+    nat,
+    privatelink,
+    routes,
+    security_groups,
+    tags,
+    vpcs,
+)
 
 
 def install(app: ModuleType) -> None:
     """Patch moto's EC2; `app` is unused, the signature is that of every module of the package."""
     del app
-    for module in (tags, vpcs, security_groups, nat, routes, flow_logs, endpoints, privatelink, block_public_access):
+    for module in (
+        tags,
+        vpcs,
+        security_groups,
+        addresses,
+        nat,
+        routes,
+        flow_logs,
+        endpoints,
+        privatelink,
+        block_public_access,
+    ):
         module.install()

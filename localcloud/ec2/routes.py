@@ -7,6 +7,7 @@ isn't attached to the VPC, or the specified NAT instance has been terminated"), 
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from moto.ec2.models import EC2Backend
@@ -14,7 +15,7 @@ from moto.ec2.models.route_tables import Route
 
 from .. import hooks
 from .common import refuse
-from .nat import state_of
+from .nat import routable, state_of
 
 
 def _state(route: Any) -> str:
@@ -27,20 +28,24 @@ def _state(route: Any) -> str:
     return "active"
 
 
-def _create_route(original: Any) -> Any:
-    def create_route(self: Any, *args: Any, **kwargs: Any) -> Any:
-        gateway_id = kwargs.get("nat_gateway_id")
+def _to_a_gateway_that_is_there(original: Any) -> Any:
+    signature = inspect.signature(original)
+
+    def change_route(self: Any, *args: Any, **kwargs: Any) -> Any:
+        gateway_id = signature.bind(self, *args, **kwargs).arguments.get("nat_gateway_id")
         if gateway_id is not None:
             gateway = self.nat_gateways.get(gateway_id)
-            if gateway is None or state_of(gateway) in ("failed", "deleting", "deleted"):
+            if gateway is None or not routable(gateway):
                 refuse("InvalidNatGatewayID.NotFound", f"The natGateway ID '{gateway_id}' does not exist")
         return original(self, *args, **kwargs)
 
-    return create_route
+    return change_route
 
 
 def install() -> None:
     """Give routes a state, and refuse routes to NAT gateways that are not there."""
     hooks.replace(Route, "state", property(_state))
-    hooks.require_parameters(EC2Backend.create_route, "nat_gateway_id", "gateway_id")
-    hooks.replace(EC2Backend, "create_route", _create_route(EC2Backend.create_route))
+    for name in ("create_route", "replace_route"):
+        original = hooks.require(EC2Backend, name)
+        hooks.require_parameters(original, "nat_gateway_id", "gateway_id")
+        hooks.replace(EC2Backend, name, _to_a_gateway_that_is_there(original))

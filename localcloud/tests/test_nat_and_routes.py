@@ -132,7 +132,7 @@ def test_states_by_the_clock(monkeypatch):
 
     now = 1000.0
     monkeypatch.setattr(nat.time, "time", lambda: now)
-    gateway = types.SimpleNamespace(life=nat._Life(created=now, available_at=now + 60))
+    gateway = types.SimpleNamespace(life=nat.Life(created=now, available_at=now + 60))
     assert nat.state_of(gateway) == "pending"
     now = 1060.0
     assert nat.state_of(gateway) == "available"
@@ -140,9 +140,9 @@ def test_states_by_the_clock(monkeypatch):
     assert nat.state_of(gateway) == "deleting"
     now = 1090.0
     assert nat.state_of(gateway) == "deleted"
-    assert nat._visible(gateway)
+    assert nat.visible(gateway)
     now = 1090.0 + 3600
-    assert not nat._visible(gateway)
+    assert not nat.visible(gateway)
 
 
 def test_routes(ec2, vpc, internet, nat):
