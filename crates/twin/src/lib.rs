@@ -8,12 +8,14 @@ mod ec2_control;
 mod ec2_ports;
 mod ledger;
 mod outbox;
+mod rig;
 
 pub use clock::Clock;
 pub use ec2_control::STACK_TAG;
-pub use ec2_ports::{Call, TwinEc2};
+pub use ec2_ports::TwinEc2;
 pub use ledger::Ledger;
 pub use outbox::{Outbox, Sent};
+pub use rig::{Call, Twin, World};
 
 /// What every implementation of a port must do: run by the twins and by the adapters alike.
 pub mod contract {
