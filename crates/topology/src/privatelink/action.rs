@@ -1,7 +1,7 @@
 //! How a [`Change`] is named, shown, taken back and split.
 
 use super::{Change, ConnectionRef, Places, ServiceRef};
-use crate::core::{Action, Effect, Field, Inverse, Receipt, ResourceId, ResourceKey};
+use crate::core::{Action, Effect, Field, Inverse, Receipt, ResourceId, ResourceKey, Slot};
 use std::fmt;
 
 impl Change {
@@ -100,6 +100,16 @@ impl Action for Change {
                 Inverse::None("a connection that was refused is over: its consumer has to make a new endpoint".into())
             }
         }
+    }
+
+    /// One of the consumer's places. The name holds the service's id: a service that is made anew starts with all places free.
+    fn slot(&self) -> Option<Slot> {
+        let Self::Accept { service, connection, why: _, places: Some(Places { at_most, taken }) } = self else {
+            return None;
+        };
+        let ConnectionRef { endpoint, owner, was: _ } = connection;
+        let name = format!("{}/{owner}", service.key.id);
+        Some(Slot { name, holder: endpoint.clone(), at_most: *at_most, live: taken.clone() })
     }
 
     /// One principal, or one load balancer, that AWS refuses must not keep the others out.

@@ -26,8 +26,17 @@ pub(super) struct Unit<'a> {
     pub(super) service: &'a ServiceRef,
     pub(super) declared: &'a EndpointService,
     pub(super) stack: Option<&'a StackId>,
-    /// Index, among the service's steps, of what must be done before anybody more is let in. `Err`: nobody is let in now, and why.
-    pub(super) gate: Result<Option<usize>, String>,
+    pub(super) gate: Gate,
+}
+
+/// Whether anybody more may be let in now.
+pub(super) enum Gate {
+    /// Yes; if there is an index, after that step of the service's.
+    Open(Option<usize>),
+    /// No, and a person is told why.
+    Shut(String),
+    /// Nobody knows: the plan says what was not seen.
+    Unseen,
 }
 
 pub(super) fn plan(builder: &mut Builder<'_>, unit: &Unit<'_>, observed: &[ObservedConnection]) {
@@ -208,9 +217,10 @@ fn accept(
         format!("a connection of account {owner} waits and may be let in: {}", verdict.why()),
     );
     let needs = match &unit.gate {
-        Ok(needs) => needs.iter().copied().collect(),
-        Err(why) => {
-            let remedy = "see what is held or not seen of its service: it is let in when that is mended".into();
+        Gate::Open(needs) => needs.iter().copied().collect(),
+        Gate::Unseen => return,
+        Gate::Shut(why) => {
+            let remedy = "see what is held of its service: it is let in when that is mended".into();
             builder.hold(unit, connection, format!("it may be let in, but not now: {why}"), remedy);
             return;
         }
@@ -218,6 +228,7 @@ fn accept(
     if !builder.turn(false) {
         return;
     }
+    rooms.take(connection);
     let action =
         Change::Accept { service: unit.service.clone(), connection: reference(connection), why: verdict.why(), places };
     builder.step(Rank::Accept, Step { needs, stack: unit.stack.cloned(), ..Step::new(action) });

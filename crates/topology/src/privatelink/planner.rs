@@ -1,6 +1,6 @@
 //! From what is declared and what was observed to a plan, over every service.
 
-use super::connections::{self, Unit};
+use super::connections::{self, Gate, Unit};
 use super::{
     Change, Desired, Observed, ObservedBalancer, ObservedService, Pick, SERVICE_TAG, ServiceRef, Sighting,
     TOPOLOGY_TAG, pick,
@@ -134,18 +134,18 @@ impl<'a> Builder<'a> {
         declared: &EndpointService,
         found: &ObservedService,
         sighting: &Sighting,
-    ) -> Result<Option<usize>, String> {
+    ) -> Gate {
         let ours = match &sighting.balancer {
             Seen::Present(ours) if ours.vpc == sighting.vpc && ours.network => ours,
             Seen::Unknown(unseen) => {
                 self.unseen(name, unseen);
-                return Err("its load balancer could not be seen".into());
+                return Gate::Unseen;
             }
             Seen::Present(_) | Seen::Absent => {
                 let (why, remedy) = self.no_balancer(declared, sighting);
                 self.service_drift(service, Severity::Drift, why.clone());
                 self.service_held(service, why.clone(), remedy);
-                return Err(why);
+                return Gate::Shut(why);
             }
         };
         let extra: Vec<ResourceId> = found.balancers.iter().filter(|arn| **arn != ours.arn).cloned().collect();
@@ -163,7 +163,7 @@ impl<'a> Builder<'a> {
             attach = Some(self.step(Rank::Attach, step));
         }
         if extra.is_empty() {
-            return Ok(attach);
+            return Gate::Open(attach);
         }
         let named = extra.iter().map(ResourceId::as_str).collect::<Vec<_>>().join(", ");
         self.service_drift(
@@ -176,7 +176,7 @@ impl<'a> Builder<'a> {
         let step =
             Step { contains: true, stack: stack(), caveat, needs: attach.into_iter().collect(), ..Step::new(action) };
         let rank = if missing { Rank::ContainAfter } else { Rank::Contain };
-        Ok(Some(self.step(rank, step)))
+        Gate::Open(Some(self.step(rank, step)))
     }
 
     /// Whoever may create endpoints may only ask, as long as acceptance is required.
