@@ -91,7 +91,6 @@ impl Regional {
     }
 
     /// Zonal shift, of the Application Recovery Controller.
-    #[expect(dead_code, reason = "NAT will use it")]
     pub(crate) fn zonal_shift(&self) -> aws_sdk_arczonalshift::Client {
         let Rest { config, zonal_shift, .. } = &*self.rest;
         zonal_shift.get_or_init(|| client!(self.rest, aws_sdk_arczonalshift, config)).clone()

@@ -3,6 +3,7 @@
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use reconciler::{Fault, FaultClass};
+use topology::Unseen;
 
 /// What keeps an adapter from being built. Everything later is a [`Fault`].
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +78,11 @@ pub(crate) fn bad_answer(operation: &str, message: impl Into<String>) -> Fault {
     Fault::new(operation, FaultClass::Retryable, message)
 }
 
+/// What a fault leaves unseen.
+pub(crate) fn unseen(fault: &Fault) -> Unseen {
+    Unseen::Failed { retryable: fault.is_retryable(), why: fault.to_string() }
+}
+
 fn class(code: Option<&str>, status: u16, parts: usize) -> FaultClass {
     let Some(code) = code else {
         return if status == 429 || status >= 500 { FaultClass::Retryable } else { FaultClass::Terminal };
@@ -113,6 +119,18 @@ const RETRYABLE: &[&str] = &[
     "TransactionConflictException",
     "TransactionInProgressException",
     "ConcurrentModificationException",
+    // What was made a moment ago is not known everywhere yet; what is really gone is missing from the next observation too, and is
+    // planned for then.
+    "InvalidNatGatewayID.NotFound",
+    "NatGatewayNotFound",
+    "InvalidAllocationID.NotFound",
+    "InvalidElasticIpID.NotFound",
+    "InvalidRouteTableID.NotFound",
+    // An address stays with a gateway that is on its way out for some minutes.
+    "Resource.AlreadyAssociated",
+    "InvalidIPAddress.InUse",
+    // AWS has no address to give at the moment.
+    "InsufficientAddressCapacity",
     // Credentials of a long-lived environment are refreshed by the time of the next try.
     "RequestExpired",
     "ExpiredToken",
@@ -163,7 +181,25 @@ fn remedy(code: &str, operation: &str) -> Option<String> {
             "the prefix list does not exist in this Region or is not shared with this account; correct the topology".into()
         }
         "InvalidPermission.Malformed" | "InvalidParameterValue" | "InvalidParameterCombination" => {
-            "AWS refuses this rule as it is declared; correct it in the topology".into()
+            "AWS refuses this as it is declared; correct it in the topology".into()
+        }
+        "AddressLimitExceeded" => "release addresses that nobody needs (`aws ec2 describe-addresses --query \
+             'Addresses[?AssociationId==null]'`), name one that you have under `nat: addresses:`, or raise the quota L-0263D0A3 \
+             (Elastic IP addresses a Region: 5 unless raised); one is needed for each gateway: `aws service-quotas \
+             request-service-quota-increase --service-code ec2 --quota-code L-0263D0A3 --desired-value …`"
+            .into(),
+        "NatGatewayLimitExceeded" => "raise the quota L-FE5A380F (NAT gateways an Availability Zone: 5 unless raised; those that are \
+             pending or being deleted count), or delete gateways that nobody needs: `aws service-quotas \
+             request-service-quota-increase --service-code vpc --quota-code L-FE5A380F --desired-value …`"
+            .into(),
+        "RouteLimitExceeded" => {
+            "the route table is full: remove routes, or raise the quota L-93826ACB (routes per route table)".into()
+        }
+        "InvalidAddress.Locked" => {
+            "the address is locked for its account: AWS Support unlocks it; declare another one until then".into()
+        }
+        "InvalidSubnetID.NotFound" | "InvalidVpcID.NotFound" => {
+            "it does not exist any more: update the network's own stack, which creates it again".into()
         }
         "AuthFailure" | "InvalidClientTokenId" | "UnrecognizedClientException" | "OptInRequired" => {
             "the credentials of this function are not accepted here: see whether the account and the Region are enabled".into()
@@ -214,6 +250,13 @@ mod tests {
             ("RulesPerSecurityGroupLimitExceeded", 400, 2, FaultClass::Batch),
             ("RulesPerSecurityGroupLimitExceeded", 400, 1, FaultClass::Terminal),
             ("InvalidSecurityGroupRuleId.NotFound", 400, 2, FaultClass::Batch),
+            ("InvalidNatGatewayID.NotFound", 400, 1, FaultClass::Retryable),
+            ("InvalidElasticIpID.NotFound", 400, 1, FaultClass::Retryable),
+            ("Resource.AlreadyAssociated", 400, 1, FaultClass::Retryable),
+            ("InvalidIPAddress.InUse", 400, 1, FaultClass::Retryable),
+            ("AddressLimitExceeded", 400, 1, FaultClass::Terminal),
+            ("NatGatewayLimitExceeded", 400, 1, FaultClass::Terminal),
+            ("IdempotentParameterMismatch", 400, 1, FaultClass::Terminal),
         ] {
             let fault = fault_of("AuthorizeSecurityGroupIngress", parts, &answered(code, status));
             assert_eq!((fault.class, fault.code.as_deref()), (class, Some(code)), "{code} {status} {parts}");
@@ -228,9 +271,16 @@ mod tests {
     }
 
     #[test]
-    fn a_full_group_says_the_number() {
-        let fault = fault("AuthorizeSecurityGroupIngress", &answered("RulesPerSecurityGroupLimitExceeded", 400));
-        assert!(fault.remedy.as_deref().unwrap().contains("60 rules"), "{fault}");
+    fn a_full_quota_says_which_and_its_number() {
+        for (operation, code, quota, number) in [
+            ("AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded", "L-0EA8095F", "60 rules"),
+            ("AllocateAddress", "AddressLimitExceeded", "L-0263D0A3", "5 unless raised"),
+            ("CreateNatGateway", "NatGatewayLimitExceeded", "L-FE5A380F", "5 unless raised"),
+        ] {
+            let fault = fault(operation, &answered(code, 400));
+            let remedy = fault.remedy.as_deref().unwrap();
+            assert!(remedy.contains(quota) && remedy.contains(number), "{fault}");
+        }
     }
 
     #[test]

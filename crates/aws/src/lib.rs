@@ -6,6 +6,7 @@ mod clock;
 mod errors;
 mod ledger;
 mod locate;
+mod nat;
 mod network;
 mod outbox;
 mod security_groups;

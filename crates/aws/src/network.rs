@@ -4,7 +4,7 @@ use crate::clients::Clients;
 use crate::security_groups::Groups;
 use aws_sdk_ec2::types::{Filter, Tag};
 use std::collections::BTreeMap;
-use topology::ControlId;
+use topology::{ControlId, StackId};
 
 /// EC2 allows so many values in one filter
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>).
@@ -39,7 +39,29 @@ pub(crate) fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) 
     Filter::builder().name(name).set_values(Some(values)).build()
 }
 
+/// The tag that CloudFormation writes, and nobody else can
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html>).
+const STACK_TAG: &str = "aws:cloudformation:stack-id";
+
+/// The stack that owns what has these tags.
+pub(crate) fn stack(tags: &BTreeMap<String, String>) -> Option<StackId> {
+    tags.get(STACK_TAG).map(|stack| stack.as_str().into())
+}
+
 /// EC2's tags as a map.
 pub(crate) fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
     tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_is_known_by_the_tag_of_cloudformation() {
+        let arn = "arn:aws:cloudformation:eu-west-1:111122223333:stack/network/1";
+        let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+        assert_eq!(stack(&tags(&[tag(STACK_TAG, arn), tag("team", "edge")])), Some(arn.into()));
+        assert_eq!(stack(&tags(&[tag("team", "edge")])), None);
+    }
 }

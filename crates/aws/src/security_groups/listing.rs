@@ -3,16 +3,12 @@
 use super::groups::{GroupFacts, VpcGroups};
 use super::mapping::{self, Unreadable};
 use crate::errors::{bad_answer, fault};
-use crate::network::{FILTER_VALUES, Network, PAGE, filter, tags};
+use crate::network::{FILTER_VALUES, Network, PAGE, filter, stack, tags};
 use aws_sdk_ec2::types::SecurityGroup;
 use reconciler::Fault;
 use std::collections::{BTreeMap, BTreeSet};
 use topology::security_groups::ObservedRule;
 use topology::{Place, ResourceId, VpcId};
-
-/// The tag that CloudFormation writes, and nobody else can
-/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html>).
-const STACK_TAG: &str = "aws:cloudformation:stack-id";
 
 /// A group's rules, or why they cannot be read.
 pub(crate) type Rules = Result<Vec<ObservedRule>, Unreadable>;
@@ -99,7 +95,7 @@ fn facts(group: &SecurityGroup) -> Option<GroupFacts> {
         id: group.group_id()?.into(),
         name: group.group_name()?.into(),
         vpc: group.vpc_id()?.into(),
-        stack: tags.get(STACK_TAG).map(|stack| stack.as_str().into()),
+        stack: stack(&tags),
         tags,
     })
 }
@@ -117,7 +113,7 @@ mod tests {
             .group_id("sg-1")
             .group_name("alb")
             .vpc_id("vpc-1")
-            .tags(tag(STACK_TAG, stack))
+            .tags(tag("aws:cloudformation:stack-id", stack))
             .tags(tag("team", "edge"));
         let facts = facts(&group.build()).unwrap();
         assert_eq!(facts.stack, Some(stack.into()));

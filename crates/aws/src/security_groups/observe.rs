@@ -2,6 +2,7 @@
 
 use super::groups::{GroupFacts, VpcGroups};
 use super::listing::Rules;
+use crate::errors::unseen;
 use crate::network::Network;
 use reconciler::{Bound, Fault, Observe};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +27,7 @@ impl Observe<SecurityGroups> for Network {
             let seen = match (looks.get(name), &looked) {
                 // Not bound: not to be looked at, and not to be touched.
                 (None, _) => Seen::Unknown(Unseen::OutOfScope),
-                (Some(look), Err(fault)) if look.wanted() => Seen::Unknown(failed(fault)),
+                (Some(look), Err(fault)) if look.wanted() => Seen::Unknown(unseen(fault)),
                 (Some(look), Err(_)) => Seen::Present(look.assemble(&BTreeMap::new())),
                 (Some(look), Ok(rules)) => Seen::Present(look.assemble(rules)),
             };
@@ -34,10 +35,6 @@ impl Observe<SecurityGroups> for Network {
         });
         Observed { vpcs: vpcs.collect() }
     }
-}
-
-fn failed(fault: &Fault) -> Unseen {
-    Unseen::Failed { retryable: fault.is_retryable(), why: fault.to_string() }
 }
 
 impl Network {

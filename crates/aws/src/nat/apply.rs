@@ -1,0 +1,149 @@
+//! One change, exactly as it was decided.
+
+use super::routes;
+use crate::clients::Regional;
+use crate::errors::{bad_answer, fault};
+use crate::network::{Network, filter};
+use aws_sdk_ec2::config::retry::RetryConfig;
+use aws_sdk_ec2::operation::RequestId;
+use aws_sdk_ec2::types::{AvailabilityMode, ConnectivityType, DomainType, ResourceType, Tag, TagSpecification};
+use reconciler::{Apply, ClientToken, Fault};
+use std::collections::BTreeMap;
+use topology::nat::{Change, Nat, NewGateway};
+use topology::{Place, Receipt, ResourceId};
+
+/// The tag that holds the client token of the intent by which an address was asked for.
+const INTENT_TAG: &str = "plumbline:intent";
+
+impl Apply<Nat> for Network {
+    async fn apply(&self, place: &Place, action: &Change, token: &ClientToken) -> Result<Receipt, Fault> {
+        let clients = self.clients.regional(place)?;
+        match action {
+            Change::AllocateAddress { subnet: _, tags } => allocate(&clients, tags, token).await,
+            Change::CreateGateway { home: _, gateway, tags } => create_gateway(&clients, gateway, tags, token).await,
+            Change::CreateRoute { table, to } => routes::create(&clients, &table.key.id, to).await,
+            Change::ReplaceRoute { table, from, from_works: _, to } => {
+                routes::replace(&clients, &table.key.id, from, to).await
+            }
+            Change::DeleteRoute { table, target } => routes::delete(&clients, &table.key.id, target).await,
+            Change::DeleteGateway { gateway } => delete_gateway(&clients, &gateway.key.id).await,
+            Change::ReleaseAddress { address, public_ip: _ } => release(&clients, &address.key.id).await,
+        }
+    }
+}
+
+/// AllocateAddress takes no client token. What an earlier try of the same intent was given, and never heard of, has the token in a
+/// tag. Several can only be there if AWS answered twice: all of them are ours to account for.
+async fn allocate(clients: &Regional, tags: &BTreeMap<String, String>, token: &ClientToken) -> Result<Receipt, Fault> {
+    const OPERATION: &str = "AllocateAddress";
+    let ClientToken(token) = token;
+    let by = filter(&format!("tag:{INTENT_TAG}"), [token.as_str()]);
+    let search = clients.ec2.describe_addresses().filters(by).send().await;
+    let found = search.map_err(|error| fault("DescribeAddresses", &error))?;
+    let mut given: Vec<ResourceId> =
+        found.addresses().iter().filter_map(|address| address.allocation_id()).map(Into::into).collect();
+    if !given.is_empty() {
+        given.sort();
+        return Ok(Receipt { created: given, request_id: None, already: false });
+    }
+    let mut tags = tags.clone();
+    tags.insert(INTENT_TAG.into(), token.clone());
+    // The SDK must not try by itself: it would ask for a second address when only the answer was lost. The loop comes back with the
+    // same token, and searches first.
+    let once = aws_sdk_ec2::config::Config::builder().retry_config(RetryConfig::disabled());
+    let request = clients
+        .ec2
+        .allocate_address()
+        .domain(DomainType::Vpc)
+        .tag_specifications(tagged(ResourceType::ElasticIp, &tags))
+        .customize()
+        .config_override(once);
+    let done = request.send().await.map_err(|error| fault(OPERATION, &error))?;
+    let allocation = done.allocation_id().ok_or_else(|| bad_answer(OPERATION, "AWS gave no allocation id"))?;
+    Ok(created(allocation, done.request_id()))
+}
+
+async fn create_gateway(
+    clients: &Regional,
+    gateway: &NewGateway,
+    tags: &BTreeMap<String, String>,
+    token: &ClientToken,
+) -> Result<Receipt, Fault> {
+    const OPERATION: &str = "CreateNatGateway";
+    let ClientToken(token) = token;
+    let request = clients
+        .ec2
+        .create_nat_gateway()
+        .client_token(token)
+        .connectivity_type(ConnectivityType::Public)
+        .tag_specifications(tagged(ResourceType::Natgateway, tags));
+    let request = match gateway {
+        NewGateway::Zonal { subnet, allocation } => {
+            request.subnet_id(subnet.as_str()).allocation_id(allocation.as_str())
+        }
+        NewGateway::Regional { vpc } => request.availability_mode(AvailabilityMode::Regional).vpc_id(vpc.as_str()),
+    };
+    let done = request.send().await.map_err(|error| fault(OPERATION, &error))?;
+    let id = done.nat_gateway().and_then(|gateway| gateway.nat_gateway_id());
+    Ok(created(id.ok_or_else(|| bad_answer(OPERATION, "AWS gave no gateway id"))?, done.request_id()))
+}
+
+/// A gateway that is being deleted already is deleted once more without complaint.
+async fn delete_gateway(clients: &Regional, gateway: &ResourceId) -> Result<Receipt, Fault> {
+    const OPERATION: &str = "DeleteNatGateway";
+    match clients.ec2.delete_nat_gateway().nat_gateway_id(gateway.as_str()).send().await {
+        Ok(done) => Ok(Receipt { request_id: done.request_id().map(Into::into), ..Receipt::default() }),
+        Err(error) => so_already(fault(OPERATION, &error), &["NatGatewayNotFound", "InvalidNatGatewayID.NotFound"]),
+    }
+}
+
+async fn release(clients: &Regional, allocation: &ResourceId) -> Result<Receipt, Fault> {
+    const OPERATION: &str = "ReleaseAddress";
+    match clients.ec2.release_address().allocation_id(allocation.as_str()).send().await {
+        Ok(done) => Ok(Receipt { request_id: done.request_id().map(Into::into), ..Receipt::default() }),
+        Err(error) => so_already(fault(OPERATION, &error), &["InvalidAllocationID.NotFound"]),
+    }
+}
+
+/// Whether a removal is refused because what it removes is gone.
+fn so_already(fault: Fault, gone: &[&str]) -> Result<Receipt, Fault> {
+    match fault.code.as_deref() {
+        Some(code) if gone.contains(&code) => Ok(Receipt { already: true, ..Receipt::default() }),
+        _ => Err(fault),
+    }
+}
+
+fn created(id: &str, request_id: Option<&str>) -> Receipt {
+    Receipt { created: vec![id.into()], request_id: request_id.map(Into::into), already: false }
+}
+
+/// Tags that are there from the first moment: with a call of its own, a crash in between would leave something without an owner.
+fn tagged(kind: ResourceType, tags: &BTreeMap<String, String>) -> TagSpecification {
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reconciler::FaultClass;
+
+    #[test]
+    fn what_is_gone_already_is_removed_and_nothing_of_ours() {
+        let fault = |code: &str| Fault { code: Some(code.into()), ..Fault::new("x", FaultClass::Retryable, "refused") };
+        let gone = ["NatGatewayNotFound"];
+        assert_eq!(so_already(fault("NatGatewayNotFound"), &gone), Ok(Receipt { already: true, ..Receipt::default() }));
+        assert_eq!(so_already(fault("RequestLimitExceeded"), &gone), Err(fault("RequestLimitExceeded")));
+        let silent = Fault::new("x", FaultClass::Retryable, "connection reset");
+        assert_eq!(so_already(silent.clone(), &gone), Err(silent));
+    }
+
+    #[test]
+    fn tags_go_with_the_call() {
+        let tags = [("Name".to_owned(), "main/nat-a".to_owned()), ("plumbline:topology".into(), "three-tier".into())];
+        let specified = tagged(ResourceType::Natgateway, &tags.into());
+        assert_eq!(specified.resource_type(), Some(&ResourceType::Natgateway));
+        let keys: Vec<_> = specified.tags().iter().filter_map(Tag::key).collect();
+        assert_eq!(keys, ["Name", "plumbline:topology"]);
+    }
+}

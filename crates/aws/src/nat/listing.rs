@@ -1,0 +1,110 @@
+//! The describes that an observation is made of. Each reads to the last page or fails.
+
+use super::mapping::{self, Unreadable};
+use crate::clients::Regional;
+use crate::errors::fault;
+use crate::network::filter;
+use aws_sdk_arczonalshift::types::AutoshiftExecutionStatus;
+use aws_sdk_ec2::types::RouteTable;
+use reconciler::{Fault, FaultClass};
+use std::collections::{BTreeMap, BTreeSet};
+use topology::nat::{ObservedAddress, ObservedGateway, ObservedSubnet, ObservedTable};
+use topology::{Region, ResourceId, VpcId};
+
+/// What was found, by VPC. One without an entry has none.
+pub(super) type ByVpc<T> = BTreeMap<VpcId, Vec<T>>;
+
+/// Every gateway of these VPCs, in any state.
+pub(super) async fn gateways(clients: &Regional, vpcs: &[&str]) -> Result<ByVpc<ObservedGateway>, Fault> {
+    const OPERATION: &str = "DescribeNatGateways";
+    let request = clients.ec2.describe_nat_gateways().filter(filter("vpc-id", vpcs.iter().copied()));
+    let mut pages = request.into_paginator().send();
+    let mut found = ByVpc::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| fault(OPERATION, &error))?;
+        for gateway in page.nat_gateways() {
+            let read = mapping::gateway(gateway).map_err(|problem| nonsense(OPERATION, &problem))?;
+            found.entry(vpc(OPERATION, gateway.vpc_id())?).or_default().push(read);
+        }
+    }
+    Ok(found)
+}
+
+/// Every subnet of these VPCs that has an IPv4 range.
+pub(super) async fn subnets(
+    clients: &Regional,
+    region: &Region,
+    vpcs: &[&str],
+) -> Result<ByVpc<ObservedSubnet>, Fault> {
+    const OPERATION: &str = "DescribeSubnets";
+    let request = clients.ec2.describe_subnets().filters(filter("vpc-id", vpcs.iter().copied()));
+    let mut pages = request.into_paginator().send();
+    let mut found = ByVpc::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| fault(OPERATION, &error))?;
+        for subnet in page.subnets() {
+            let read = mapping::subnet(subnet, region.as_str()).map_err(|problem| nonsense(OPERATION, &problem))?;
+            if let Some(read) = read {
+                found.entry(vpc(OPERATION, subnet.vpc_id())?).or_default().push(read);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Every route table of these VPCs.
+pub(super) async fn tables(clients: &Regional, vpcs: &[&str]) -> Result<ByVpc<ObservedTable>, Fault> {
+    const OPERATION: &str = "DescribeRouteTables";
+    let mut found = ByVpc::new();
+    for table in route_tables(clients, "vpc-id", vpcs).await? {
+        let read = mapping::table(&table).map_err(|problem| nonsense(OPERATION, &problem))?;
+        found.entry(vpc(OPERATION, table.vpc_id())?).or_default().push(read);
+    }
+    Ok(found)
+}
+
+/// The route tables that match one filter, as AWS shows them.
+pub(super) async fn route_tables(clients: &Regional, by: &str, values: &[&str]) -> Result<Vec<RouteTable>, Fault> {
+    let request = clients.ec2.describe_route_tables().filters(filter(by, values.iter().copied()));
+    let mut pages = request.into_paginator().send();
+    let mut found = vec![];
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| fault("DescribeRouteTables", &error))?;
+        found.extend(page.route_tables.unwrap_or_default());
+    }
+    Ok(found)
+}
+
+/// Every address of the account and Region that a gateway could use. One answer holds them all: there are no pages.
+pub(super) async fn addresses(clients: &Regional) -> Result<Vec<ObservedAddress>, Fault> {
+    const OPERATION: &str = "DescribeAddresses";
+    let answer = clients.ec2.describe_addresses().send().await.map_err(|error| fault(OPERATION, &error))?;
+    let read = answer.addresses().iter().map(mapping::address);
+    read.filter_map(Result::transpose)
+        .collect::<Result<_, _>>()
+        .map_err(|problem: Unreadable| nonsense(OPERATION, &problem))
+}
+
+/// The ids of the Availability Zones that AWS shifts traffic away from now.
+pub(super) async fn away(clients: &Regional) -> Result<BTreeSet<ResourceId>, Fault> {
+    let request = clients.zonal_shift().list_autoshifts().status(AutoshiftExecutionStatus::Active);
+    let mut pages = request.into_paginator().send();
+    let mut found = BTreeSet::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| fault("ListAutoshifts", &error))?;
+        // Asked for by status, and looked at again: a shift that is over must never move a route.
+        let active = page.items().iter().filter(|shift| shift.status == AutoshiftExecutionStatus::Active);
+        found.extend(active.map(|shift| ResourceId::from(shift.away_from.as_str())));
+    }
+    Ok(found)
+}
+
+fn vpc(operation: &str, id: Option<&str>) -> Result<VpcId, Fault> {
+    let missing = || Fault::new(operation, FaultClass::Terminal, "something in the answer names no VPC");
+    id.map(VpcId::from).ok_or_else(missing)
+}
+
+/// The same answer will not read better the next time.
+fn nonsense(operation: &str, problem: &Unreadable) -> Fault {
+    Fault::new(operation, FaultClass::Terminal, problem.to_string())
+}
