@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before the test gives up. Generous: it bounds hangs, it measures nothing.
-const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The prefix of every role that the control plane's stack makes.
 pub(crate) const CONTROL_PLANE: &str = "plumbline";

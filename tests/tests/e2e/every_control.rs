@@ -1,0 +1,119 @@
+//! Every control through every scenario of `scenario.rs`: a row here is all that a control adds.
+
+use crate::scenario::{self, Subject};
+use crate::stage::{Caller, Stage, tcp};
+use topology::ControlId;
+
+/// A test a scenario, for each subject.
+macro_rules! every {
+    ($($module:ident: $subject:ty,)+) => {$(
+        mod $module {
+            use super::*;
+
+            #[tokio::test]
+            async fn what_a_person_broke_is_mended_once_and_the_person_named() {
+                scenario::what_a_person_broke_is_mended_once_and_the_person_named::<$subject>().await;
+            }
+
+            #[tokio::test]
+            async fn events_that_come_twice_and_in_disorder_make_one_repair() {
+                scenario::events_that_come_twice_and_in_disorder_make_one_repair::<$subject>().await;
+            }
+
+            #[tokio::test]
+            async fn a_lost_event_is_made_good_by_the_sweep_which_says_so() {
+                scenario::a_lost_event_is_made_good_by_the_sweep_which_says_so::<$subject>().await;
+            }
+
+            #[tokio::test]
+            async fn a_pause_and_an_exemption_hold_until_they_are_taken_back() {
+                scenario::a_pause_and_an_exemption_hold_until_they_are_taken_back::<$subject>().await;
+            }
+
+            #[tokio::test]
+            async fn the_plan_function_tells_and_changes_nothing() {
+                scenario::the_plan_function_tells_and_changes_nothing::<$subject>().await;
+            }
+
+            #[tokio::test]
+            async fn observe_reports_and_changes_nothing() {
+                scenario::observe_reports_and_changes_nothing::<$subject>().await;
+            }
+
+            #[tokio::test]
+            async fn throttled_writes_are_made_good() {
+                scenario::a_write_that_goes_wrong_once_is_made_good::<$subject>("throttle").await;
+            }
+
+            #[tokio::test]
+            async fn writes_that_the_service_cannot_take_are_made_good() {
+                scenario::a_write_that_goes_wrong_once_is_made_good::<$subject>("unavailable").await;
+            }
+
+            #[tokio::test]
+            async fn writes_whose_connection_breaks_are_made_good() {
+                scenario::a_write_that_goes_wrong_once_is_made_good::<$subject>("reset").await;
+            }
+
+            #[tokio::test]
+            async fn writes_whose_answer_is_lost_are_not_made_twice() {
+                scenario::a_write_that_goes_wrong_once_is_made_good::<$subject>("lost").await;
+            }
+
+            #[tokio::test]
+            async fn writes_that_take_longer_than_anybody_waits_are_not_made_twice() {
+                scenario::a_write_that_goes_wrong_once_is_made_good::<$subject>("slow").await;
+            }
+
+            #[tokio::test]
+            async fn with_one_call_in_five_failing_everything_converges() {
+                scenario::with_one_call_in_five_failing_everything_converges::<$subject>().await;
+            }
+        }
+    )+
+
+        /// A control without a row would be a control without these tests.
+        #[test]
+        fn every_control_has_its_row() {
+            let rows = [$(<$subject as Subject>::CONTROL),+];
+            let missing: Vec<_> = ControlId::ALL.iter().filter(|control| !rows.contains(control)).collect();
+            assert!(missing.is_empty(), "no row for {missing:?}");
+        }
+    };
+}
+
+every! {
+    security_groups: Group,
+}
+
+/// A declared group: somebody takes a declared rule away and opens another port to the world.
+struct Group(String);
+
+impl Subject for Group {
+    const CONTROL: ControlId = ControlId::SecurityGroups;
+    const TOPOLOGY: &'static str = "three-tier";
+    const DEAD_LETTERS: &'static str = "SecurityGroupsDeadLettersUrl";
+    const REPAIR: &'static [(&'static str, usize)] =
+        &[("AuthorizeSecurityGroupIngress", 1), ("RevokeSecurityGroupIngress", 1)];
+    const WRITES: &'static [&'static str] = &["ec2 AuthorizeSecurityGroupIngress", "ec2 RevokeSecurityGroupIngress"];
+
+    async fn find(stage: &Stage) -> Self {
+        Self(stage.group(Self::TOPOLOGY, "main", "database").await)
+    }
+
+    async fn state(&self, stage: &Stage) -> Vec<String> {
+        let mut words: Vec<String> = stage.rules(&self.0).await.iter().map(crate::stage::word).collect();
+        words.sort();
+        words
+    }
+
+    async fn damage(&self, stage: &Stage, caller: Caller) {
+        let rules = stage.rules(&self.0).await;
+        let rule = rules.iter().find(|rule| rule.from_port() == Some(5432)).expect("PostgreSQL");
+        let ec2 = stage.ec2(caller);
+        let revoke = ec2.revoke_security_group_ingress().group_id(&self.0);
+        revoke.security_group_rule_ids(rule.security_group_rule_id().unwrap()).send().await.expect("revoked");
+        let open = ec2.authorize_security_group_ingress().group_id(&self.0);
+        open.ip_permissions(tcp(22, "0.0.0.0/0")).send().await.expect("opened");
+    }
+}

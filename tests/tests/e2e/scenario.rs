@@ -1,0 +1,335 @@
+//! What every control owes, whatever it keeps: one scenario each, over the wire, for anything that is a [`Subject`].
+//! The rows are in `every_control.rs`.
+
+use crate::deploy::Documents;
+use crate::stage::{Call, Caller, PATIENCE, Stage};
+use aws::DynamoLedger;
+use reconciler::{LedgerRead, LoopKey};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use topology::{ControlId, Place};
+
+/// One thing that a control keeps, and a way to break it.
+pub(crate) trait Subject: Sized {
+    /// The control.
+    const CONTROL: ControlId;
+    /// The document that declares it.
+    const TOPOLOGY: &'static str;
+    /// The output that names the queue of its dead letters.
+    const DEAD_LETTERS: &'static str;
+    /// The calls to the network that put right what [`Subject::damage`] did, each as often as it is made: no more, no fewer.
+    const REPAIR: &'static [(&'static str, usize)];
+    /// Calls of one repair that fail on the wire in turn, each in every way: what changes something.
+    const WRITES: &'static [&'static str];
+
+    /// Finds it on a stage where everything is as declared.
+    async fn find(stage: &Stage) -> Self;
+
+    /// All of it in words, without ids, in an order of its own: equal lists mean the same, and what is there twice is listed
+    /// twice. What is left behind counts: an address that nothing uses, a log that is a second one.
+    async fn state(&self, stage: &Stage) -> Vec<String>;
+
+    /// Somebody breaks it, in a way that one reconcile or a few mend.
+    async fn damage(&self, stage: &Stage, caller: Caller);
+}
+
+/// How long rechecks are left to their own time: what waits for AWS comes by itself, what was throttled would wait for minutes.
+const POKE: Duration = Duration::from_secs(2);
+
+/// The name of the control's function, and of the one that plans without its ending.
+fn function<S: Subject>() -> &'static str {
+    S::CONTROL.name()
+}
+
+/// Calls of Plumbline that change nothing of the network: its memory, its messages, its own logs.
+const OWN: [&str; 10] = [
+    "dynamodb PutItem",
+    "dynamodb UpdateItem",
+    "dynamodb DeleteItem",
+    "dynamodb TransactWriteItems",
+    "events PutEvents",
+    "sns Publish",
+    "sqs SendMessage",
+    "sqs SendMessageBatch",
+    "logs CreateLogStream",
+    "logs PutLogEvents",
+];
+
+/// What the control's functions changed in the network since a mark, with how often.
+fn changes<S: Subject>(stage: &Stage, since: u64) -> BTreeMap<String, usize> {
+    let mine = |call: &Call| call.is_by(function::<S>()) || call.is_by(&format!("{}-plan", function::<S>()));
+    let mut made = BTreeMap::new();
+    for call in stage.calls(since).iter().filter(|call| !call.read_only && mine(call)) {
+        let name = format!("{} {}", call.service, call.action);
+        if !OWN.contains(&name.as_str()) && !name.starts_with("sqs DeleteMessage") {
+            *made.entry(call.action.clone()).or_default() += 1;
+        }
+    }
+    made
+}
+
+fn one_repair<S: Subject>() -> BTreeMap<String, usize> {
+    S::REPAIR.iter().map(|(call, times)| ((*call).to_owned(), *times)).collect()
+}
+
+/// Waits until the subject is as it was, making rechecks due that would wait for minutes.
+async fn until_mended<S: Subject>(subject: &S, stage: &Stage, before: &[String]) {
+    let started = Instant::now();
+    let mut poked = started;
+    loop {
+        let now = subject.state(stage).await;
+        if now == before {
+            return;
+        }
+        if started.elapsed() > PATIENCE {
+            let told = stage.outcomes().await;
+            panic!("{} left {now:#?}, not {before:#?}; it said {told:#?}", S::CONTROL);
+        }
+        if poked.elapsed() > POKE {
+            poked = Instant::now();
+            stage.admin("POST", "due", None);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until nothing is under way and no recheck waits.
+async fn rest(stage: &Stage) {
+    let started = Instant::now();
+    loop {
+        stage.idle();
+        if stage.admin("POST", "due", None)["messages"] == json!(0) {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "rechecks for ever");
+    }
+}
+
+/// The reports of the control on the subject's topology, oldest first.
+async fn reports<S: Subject>(stage: &Stage) -> Vec<Value> {
+    let about = |event: &Value| {
+        event["detail"]["key"]["control"] == json!(S::CONTROL.name())
+            && event["detail"]["key"]["topology"] == json!(S::TOPOLOGY)
+    };
+    stage.outcomes().await.into_iter().filter(about).map(|event| event["detail"].clone()).collect()
+}
+
+/// Waits for a report of the control on the topology that satisfies the predicate.
+async fn report<S: Subject>(stage: &Stage, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let about = |event: &Value| {
+        event["detail"]["key"]["control"] == json!(S::CONTROL.name())
+            && event["detail"]["key"]["topology"] == json!(S::TOPOLOGY)
+            && wanted(event)
+    };
+    stage.outcome(&format!("{what}, by {}", S::CONTROL), about).await
+}
+
+/// Broken by a person: mended, the person named, the event path seen to be alive; and Plumbline's own repair, whose events come
+/// back to it, makes no second one. Neither does the sweep.
+pub(crate) async fn what_a_person_broke_is_mended_once_and_the_person_named<S: Subject>() {
+    let stage = Stage::restored().await;
+    let subject = S::find(&stage).await;
+    let before = subject.state(&stage).await;
+    let mark = stage.mark();
+
+    subject.damage(&stage, Caller::User).await;
+    until_mended(&subject, &stage, &before).await;
+    rest(&stage).await;
+
+    let told = reports::<S>(&stage).await;
+    let named = told.iter().any(|report| report["causes"].to_string().contains("user/release-engineer"));
+    assert!(named, "nobody is named: {told:#?}");
+    assert!(told.iter().all(|report| report["event_path_blind"] != json!(true)), "{told:#?}");
+    assert_eq!(changes::<S>(&stage, mark), one_repair::<S>());
+    stage.sweep().await;
+    rest(&stage).await;
+    assert_eq!(changes::<S>(&stage, mark), one_repair::<S>(), "the sweep found nothing to do");
+    assert_eq!(subject.state(&stage).await, before);
+}
+
+/// Every event comes several times and in any order.
+pub(crate) async fn events_that_come_twice_and_in_disorder_make_one_repair<S: Subject>() {
+    let stage = Stage::restored().await;
+    let subject = S::find(&stage).await;
+    let before = subject.state(&stage).await;
+    stage.admin(
+        "PUT",
+        "cloudtrail",
+        Some(json!({"duplicates": 3, "reorder": 0.5, "reorder_by": 0.4, "seed": 11, "delay": [0.0, 0.3]})),
+    );
+    let mark = stage.mark();
+
+    subject.damage(&stage, Caller::Role).await;
+    until_mended(&subject, &stage, &before).await;
+    rest(&stage).await;
+
+    assert_eq!(changes::<S>(&stage, mark), one_repair::<S>());
+    assert_eq!(subject.state(&stage).await, before);
+}
+
+/// No event comes at all.
+pub(crate) async fn a_lost_event_is_made_good_by_the_sweep_which_says_so<S: Subject>() {
+    let stage = Stage::restored().await;
+    let subject = S::find(&stage).await;
+    let before = subject.state(&stage).await;
+    stage.admin("PUT", "cloudtrail", Some(json!({"loss": 1.0})));
+    subject.damage(&stage, Caller::User).await;
+    stage.idle();
+    assert_ne!(subject.state(&stage).await, before, "nobody was told");
+
+    stage.sweep().await;
+
+    let blind = report::<S>(&stage, "misses the event", |event| event["detail"]["event_path_blind"] == json!(true)).await;
+    assert!(!blind["drifts"].as_array().expect("drifts").is_empty(), "{blind:#}");
+    until_mended(&subject, &stage, &before).await;
+}
+
+/// A pause holds everything, an exemption what it names; both say why, and both end.
+pub(crate) async fn a_pause_and_an_exemption_hold_until_they_are_taken_back<S: Subject>() {
+    let stage = Stage::restored().await;
+    let subject = S::find(&stage).await;
+    let before = subject.state(&stage).await;
+    let pause = json!({"pause": {"topology": S::TOPOLOGY, "control": function::<S>(), "for": "2h", "reason": "INC-7"}});
+    assert_eq!(stage.by_hand(function::<S>(), pause).await["ok"], json!(true));
+    let mark = stage.mark();
+    subject.damage(&stage, Caller::User).await;
+    let held = report::<S>(&stage, "holds", |event| event["detail"].to_string().contains("INC-7")).await;
+    rest(&stage).await;
+    assert_eq!(changes::<S>(&stage, mark), BTreeMap::new(), "paused");
+    assert_ne!(subject.state(&stage).await, before);
+
+    let resources: Vec<String> = held["held"]
+        .as_array()
+        .expect("what is held")
+        .iter()
+        .map(|held| held["resource"]["id"].as_str().expect("an id").to_owned())
+        .collect();
+    assert!(!resources.is_empty(), "{held:#}");
+    for resource in &resources {
+        let order = json!({"exempt": {"resource": resource, "for": "4h", "reason": "vendor session"}});
+        assert_eq!(stage.by_hand(function::<S>(), order).await["ok"], json!(true));
+    }
+    let resume = json!({"resume": {"topology": S::TOPOLOGY, "control": function::<S>(), "reason": "INC-7 is over"}});
+    assert_eq!(stage.by_hand(function::<S>(), resume).await["ok"], json!(true));
+    stage.sweep().await;
+    rest(&stage).await;
+    assert_eq!(changes::<S>(&stage, mark), BTreeMap::new(), "exempt: {resources:?}");
+
+    for resource in &resources {
+        let order = json!({"unexempt": {"resource": resource, "reason": "session ended"}});
+        assert_eq!(stage.by_hand(function::<S>(), order).await["ok"], json!(true));
+    }
+    stage.sweep().await;
+    until_mended(&subject, &stage, &before).await;
+}
+
+/// What would be done is told; nothing is.
+pub(crate) async fn the_plan_function_tells_and_changes_nothing<S: Subject>() {
+    let stage = Stage::restored().await;
+    stage.admin("PUT", "cloudtrail", Some(json!({"loss": 1.0})));
+    let subject = S::find(&stage).await;
+    subject.damage(&stage, Caller::User).await;
+    let broken = subject.state(&stage).await;
+    let mark = stage.mark();
+
+    let plan = json!({"topology": S::TOPOLOGY, "mode": "plan", "reason": "INC-1"});
+    let answer = stage.by_hand(&format!("{}-plan", function::<S>()), plan).await;
+
+    let summary = answer["summary"].as_str().expect("a summary");
+    assert!(summary.contains(S::TOPOLOGY) && answer["report"]["actions"] != json!([]), "{answer:#}");
+    assert_eq!(subject.state(&stage).await, broken);
+    let writes: Vec<_> = stage.calls(mark).into_iter().filter(Call::is_plumbline_write).collect();
+    assert!(writes.is_empty(), "{writes:#?}");
+}
+
+/// In mode observe the same is found and reported, and nothing is done, nor recorded as done.
+pub(crate) async fn observe_reports_and_changes_nothing<S: Subject>() {
+    let stage = Stage::restored().await;
+    let subject = S::find(&stage).await;
+    let documents = Documents::copied();
+    documents.edit(S::TOPOLOGY, "mode: enforce", "mode: observe");
+    documents.deploy(&stage);
+    rest(&stage).await;
+    let key = LoopKey {
+        place: Place::new("000000000000", stage.region()),
+        topology: S::TOPOLOGY.into(),
+        control: S::CONTROL,
+    };
+    let ledger = DynamoLedger::new(stage.dynamodb(), stage.output("LedgerTable"));
+    let records = ledger.records(&key, 1000).await.unwrap().len();
+    let mark = stage.mark();
+    subject.damage(&stage, Caller::User).await;
+    let broken = subject.state(&stage).await;
+
+    let found = report::<S>(&stage, "finds the drift", |event| event["detail-type"] == json!("Drift Found")).await;
+
+    assert_eq!((&found["mode"], &found["overall"]), (&json!("observe"), &json!("planned")));
+    assert!(!found["actions"].as_array().expect("what would be done").is_empty(), "{found:#}");
+    rest(&stage).await;
+    assert_eq!(subject.state(&stage).await, broken);
+    assert_eq!(changes::<S>(&stage, mark), BTreeMap::new());
+    assert_eq!(ledger.records(&key, 1000).await.unwrap().len(), records, "no intent, no record");
+}
+
+/// Each write of a repair goes wrong once, in one way: the same ends as without it, with nothing lost, nothing twice, and nothing
+/// given up on.
+pub(crate) async fn a_write_that_goes_wrong_once_is_made_good<S: Subject>(kind: &str) {
+    let stage = Stage::restored().await;
+    let subject = S::find(&stage).await;
+    let before = subject.state(&stage).await;
+    // Six seconds are longer than the SDK waits for an answer; the call is carried out when its caller has tried again.
+    let faults: Vec<Value> = S::WRITES
+        .iter()
+        .map(|write| {
+            let (service, operation) = write.split_once(' ').expect("a service and an operation");
+            let rule = json!({
+                "kind": kind, "service": service, "operation": operation, "function": format!("plumbline-{}", function::<S>()),
+                "times": 1
+            });
+            match kind {
+                "slow" => {
+                    let mut rule = rule;
+                    rule["seconds"] = json!(6);
+                    rule
+                }
+                _ => rule,
+            }
+        })
+        .collect();
+    stage.admin("PUT", "faults", Some(json!({"rules": faults})));
+
+    subject.damage(&stage, Caller::User).await;
+    until_mended(&subject, &stage, &before).await;
+    rest(&stage).await;
+
+    let fired = stage.admin("GET", "faults", None)["fired"].as_array().expect("what fired").len();
+    assert_eq!(fired, S::WRITES.len(), "every write was made, and went wrong once");
+    assert_eq!(subject.state(&stage).await, before, "and stays");
+    stage.sweep().await;
+    rest(&stage).await;
+    assert_eq!(subject.state(&stage).await, before, "and the sweep agrees");
+    stage.until_dead_letters(S::DEAD_LETTERS, 0).await;
+}
+
+/// One call in five fails, of all that Plumbline makes: everything converges, and nothing is lost or there twice.
+pub(crate) async fn with_one_call_in_five_failing_everything_converges<S: Subject>() {
+    let stage = Stage::restored().await;
+    let subject = S::find(&stage).await;
+    let before = subject.state(&stage).await;
+    stage.admin("PUT", "faults", Some(json!({"rules": [{"kinds": "mix", "share": 0.2}]})));
+
+    subject.damage(&stage, Caller::User).await;
+    until_mended(&subject, &stage, &before).await;
+    // What an attempt left half done is finished, still under faults.
+    rest(&stage).await;
+    assert_eq!(subject.state(&stage).await, before);
+
+    let fired = stage.admin("GET", "faults", None)["fired"].as_array().expect("what fired").len();
+    assert!(fired > 0, "no call failed");
+    stage.admin("DELETE", "faults", None);
+    stage.sweep().await;
+    rest(&stage).await;
+    assert_eq!(subject.state(&stage).await, before, "nothing was left behind");
+    stage.until_dead_letters(S::DEAD_LETTERS, 0).await;
+}
