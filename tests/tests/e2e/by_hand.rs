@@ -4,26 +4,6 @@ use crate::stage::{Caller, Stage, tcp};
 use serde_json::json;
 
 #[tokio::test]
-async fn the_plan_function_tells_and_changes_nothing() {
-    let stage = Stage::restored().await;
-    stage.admin("PUT", "cloudtrail", Some(json!({"loss": 1.0})));
-    let group = stage.group("three-tier", "main", "alb").await;
-    let open = stage.ec2(Caller::User).authorize_security_group_ingress().group_id(&group);
-    open.ip_permissions(tcp(22, "0.0.0.0/0")).send().await.expect("opened");
-    let before = stage.words(&group).await;
-    let mark = stage.mark();
-
-    let plan = json!({"topology": "three-tier", "mode": "plan", "reason": "INC-1"});
-    let answer = stage.by_hand("security-groups-plan", plan).await;
-
-    let summary = answer["summary"].as_str().expect("a summary");
-    assert!(summary.contains("main/alb") && summary.contains("0.0.0.0/0"), "{summary}");
-    assert_eq!(stage.words(&group).await, before);
-    let writes: Vec<_> = stage.calls(mark).into_iter().filter(|call| call.is_plumbline_write()).collect();
-    assert!(writes.is_empty(), "{writes:#?}");
-}
-
-#[tokio::test]
 async fn the_plan_function_refuses_to_enforce() {
     let stage = Stage::restored().await;
     let order = json!({"topology": "three-tier", "mode": "enforce", "reason": "INC-1"});

@@ -2,57 +2,11 @@
 
 use crate::deploy::Documents;
 use crate::stage::{Call, Caller, Stage, fixed, tcp};
-use aws::DynamoLedger;
-use reconciler::{LedgerRead, LoopKey};
 use serde_json::json;
-use topology::{ControlId, Place};
 
 /// What Plumbline wrote to the network.
 fn changes(stage: &Stage, since: u64) -> Vec<Call> {
     stage.calls(since).into_iter().filter(|call| call.is_plumbline_write() && call.service == "ec2").collect()
-}
-
-#[tokio::test]
-async fn observe_reports_and_changes_nothing() {
-    let stage = Stage::restored().await;
-    let documents = Documents::copied();
-    documents.edit("three-tier", "mode: enforce", "mode: observe");
-    documents.deploy(&stage);
-    stage.idle();
-    let key = LoopKey {
-        place: Place::new("000000000000", stage.region()),
-        topology: "three-tier".into(),
-        control: ControlId::SecurityGroups,
-    };
-    let ledger = DynamoLedger::new(stage.dynamodb(), stage.output("LedgerTable"));
-    let records = ledger.records(&key, 1000).await.unwrap().len();
-    let group = stage.group("three-tier", "main", "alb").await;
-    let mark = stage.mark();
-    let open = stage.ec2(Caller::User).authorize_security_group_ingress().group_id(&group);
-    open.ip_permissions(tcp(22, "0.0.0.0/0")).send().await.expect("opened");
-    let after = stage.words(&group).await;
-
-    let report = stage
-        .outcome("finds the drift", |event| {
-            event["detail-type"] == json!("Drift Found") && event.to_string().contains(&group)
-        })
-        .await;
-
-    assert_eq!((&report["mode"], &report["overall"]), (&json!("observe"), &json!("planned")));
-    assert!(report["actions"][0]["summary"].as_str().is_some_and(|text| text.starts_with("revoke")), "{report:#}");
-    stage.idle();
-    assert_eq!(stage.words(&group).await, after);
-    assert_eq!(ledger.records(&key, 1000).await.unwrap().len(), records, "no intent, no record");
-    // It writes that it told somebody, and tells: nothing else.
-    let told = ["dynamodb PutItem", "events PutEvents", "sns Publish", "sqs DeleteMessageBatch", "sqs DeleteMessage"];
-    let writes: Vec<String> = stage
-        .calls(mark)
-        .iter()
-        .filter(|call| call.is_plumbline_write())
-        .map(|call| format!("{} {}", call.service, call.action))
-        .filter(|call| !told.contains(&call.as_str()) && !call.starts_with("logs "))
-        .collect();
-    assert!(writes.is_empty(), "{writes:#?}");
 }
 
 #[tokio::test]

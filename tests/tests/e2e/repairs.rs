@@ -1,6 +1,6 @@
 //! Somebody changes a group; Plumbline puts it back, verifies it, and says who it was.
 
-use crate::stage::{Caller, Stage, acted_on, fixed, tcp};
+use crate::stage::{Caller, Stage, fixed, tcp};
 use aws_sdk_ec2::types::{
     SecurityGroupRule, SecurityGroupRuleDescription, SecurityGroupRuleRequest, SecurityGroupRuleUpdate,
 };
@@ -168,53 +168,4 @@ async fn a_refused_call_and_a_dry_run_are_no_changes() {
     let calls = stage.calls(mark);
     let writes: Vec<_> = calls.iter().filter(|call| call.is_plumbline_write()).collect();
     assert!(writes.is_empty(), "{writes:#?}");
-}
-
-#[tokio::test]
-async fn our_own_repair_converges_to_nothing() {
-    let stage = Stage::restored().await;
-    let group = stage.group("three-tier", "main", "alb").await;
-    let open = stage.ec2(Caller::User).authorize_security_group_ingress().group_id(&group);
-    open.ip_permissions(tcp(22, "0.0.0.0/0")).send().await.expect("opened");
-    stage.outcome("fixes the group", |event| fixed(event, &group)).await;
-    stage.idle();
-    let again: Vec<_> = stage.outcomes().await.into_iter().filter(|event| acted_on(event, &group)).collect();
-    assert!(again.is_empty(), "one repair, not a loop: {again:#?}");
-}
-
-#[tokio::test]
-async fn duplicated_events_make_one_repair() {
-    let stage = Stage::restored().await;
-    stage.admin("PUT", "cloudtrail", Some(json!({"duplicates": 3})));
-    let group = stage.group("three-tier", "main", "alb").await;
-    let declared = stage.words(&group).await;
-    let mark = stage.mark();
-    let open = stage.ec2(Caller::User).authorize_security_group_ingress().group_id(&group);
-    open.ip_permissions(tcp(22, "0.0.0.0/0")).send().await.expect("opened");
-
-    stage.until_words(&group, &declared).await;
-    stage.idle();
-
-    let calls = stage.calls(mark);
-    let revokes =
-        calls.iter().filter(|call| call.is_plumbline() && call.action.starts_with("RevokeSecurityGroup")).count();
-    assert_eq!(revokes, 1, "{calls:#?}");
-}
-
-#[tokio::test]
-async fn a_lost_event_is_made_good_by_the_sweep_which_says_so() {
-    let stage = Stage::restored().await;
-    stage.admin("PUT", "cloudtrail", Some(json!({"loss": 1.0})));
-    let group = stage.group("three-tier", "main", "alb").await;
-    let declared = stage.words(&group).await;
-    let open = stage.ec2(Caller::User).authorize_security_group_ingress().group_id(&group);
-    open.ip_permissions(tcp(22, "0.0.0.0/0")).send().await.expect("opened");
-    stage.idle();
-    assert_ne!(stage.words(&group).await, declared, "nobody was told");
-
-    stage.sweep().await;
-
-    let report = stage.outcome("fixes the group", |event| fixed(event, &group)).await;
-    assert_eq!(stage.words(&group).await, declared);
-    assert_eq!(report["event_path_blind"], json!(true));
 }

@@ -2,11 +2,11 @@
 //! The rows are in `every_control.rs`.
 
 use crate::deploy::Documents;
-use crate::stage::{Call, Caller, PATIENCE, Stage};
+use crate::stage::{ACCOUNT, CONTROL_PLANE, Call, Caller, PATIENCE, Stage};
 use aws::DynamoLedger;
 use reconciler::{LedgerRead, LoopKey};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use topology::{ControlId, Place};
 
@@ -180,7 +180,8 @@ pub(crate) async fn a_lost_event_is_made_good_by_the_sweep_which_says_so<S: Subj
 
     stage.sweep().await;
 
-    let blind = report::<S>(&stage, "misses the event", |event| event["detail"]["event_path_blind"] == json!(true)).await;
+    let blind =
+        report::<S>(&stage, "misses the event", |event| event["detail"]["event_path_blind"] == json!(true)).await;
     assert!(!blind["drifts"].as_array().expect("drifts").is_empty(), "{blind:#}");
     until_mended(&subject, &stage, &before).await;
 }
@@ -199,12 +200,11 @@ pub(crate) async fn a_pause_and_an_exemption_hold_until_they_are_taken_back<S: S
     assert_eq!(changes::<S>(&stage, mark), BTreeMap::new(), "paused");
     assert_ne!(subject.state(&stage).await, before);
 
-    let resources: Vec<String> = held["held"]
-        .as_array()
-        .expect("what is held")
-        .iter()
-        .map(|held| held["resource"]["id"].as_str().expect("an id").to_owned())
-        .collect();
+    let named = |list: &Value| -> Vec<String> {
+        let list = list.as_array().expect("a list");
+        list.iter().filter_map(|one| one["resource"]["id"].as_str()).map(Into::into).collect()
+    };
+    let resources: BTreeSet<String> = named(&held["held"]).into_iter().chain(named(&held["actions"])).collect();
     assert!(!resources.is_empty(), "{held:#}");
     for resource in &resources {
         let order = json!({"exempt": {"resource": resource, "for": "4h", "reason": "vendor session"}});
@@ -251,11 +251,7 @@ pub(crate) async fn observe_reports_and_changes_nothing<S: Subject>() {
     documents.edit(S::TOPOLOGY, "mode: enforce", "mode: observe");
     documents.deploy(&stage);
     rest(&stage).await;
-    let key = LoopKey {
-        place: Place::new("000000000000", stage.region()),
-        topology: S::TOPOLOGY.into(),
-        control: S::CONTROL,
-    };
+    let key = LoopKey { place: Place::new(ACCOUNT, stage.region()), topology: S::TOPOLOGY.into(), control: S::CONTROL };
     let ledger = DynamoLedger::new(stage.dynamodb(), stage.output("LedgerTable"));
     let records = ledger.records(&key, 1000).await.unwrap().len();
     let mark = stage.mark();
@@ -279,24 +275,18 @@ pub(crate) async fn a_write_that_goes_wrong_once_is_made_good<S: Subject>(kind: 
     let subject = S::find(&stage).await;
     let before = subject.state(&stage).await;
     // Six seconds are longer than the SDK waits for an answer; the call is carried out when its caller has tried again.
-    let faults: Vec<Value> = S::WRITES
-        .iter()
-        .map(|write| {
-            let (service, operation) = write.split_once(' ').expect("a service and an operation");
-            let rule = json!({
-                "kind": kind, "service": service, "operation": operation, "function": format!("plumbline-{}", function::<S>()),
-                "times": 1
-            });
-            match kind {
-                "slow" => {
-                    let mut rule = rule;
-                    rule["seconds"] = json!(6);
-                    rule
-                }
-                _ => rule,
-            }
-        })
-        .collect();
+    let functions = format!("arn:aws:lambda:{}:{ACCOUNT}:function:{CONTROL_PLANE}", stage.region());
+    let rule = |write: &&str| {
+        let (service, operation) = write.split_once(' ').expect("a service and an operation");
+        let function = format!("{functions}-{}", function::<S>());
+        let mut rule =
+            json!({"kind": kind, "service": service, "operation": operation, "function": function, "times": 1});
+        if kind == "slow" {
+            rule["seconds"] = json!(6);
+        }
+        rule
+    };
+    let faults: Vec<Value> = S::WRITES.iter().map(rule).collect();
     stage.admin("PUT", "faults", Some(json!({"rules": faults})));
 
     subject.damage(&stage, Caller::User).await;

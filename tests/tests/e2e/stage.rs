@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// How long anything may take before the test gives up. Generous: it bounds hangs, it measures nothing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
+/// The account that Plumbline and its networks are in.
+pub(crate) const ACCOUNT: &str = "000000000000";
+
 /// The prefix of every role that the control plane's stack makes.
 pub(crate) const CONTROL_PLANE: &str = "plumbline";
 
@@ -99,7 +102,11 @@ impl Stage {
         let text = std::fs::read_to_string(path).expect("the slot's local cloud is up");
         let reach: Reach = serde_json::from_str(&text).expect("the stage wrote how to reach it");
         assert!(reach.endpoint.starts_with("http://127.0.0.1:"), "only loopback, never {}", reach.endpoint);
-        let http = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().new_agent();
+        let http = ureq::Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .http_status_as_error(false)
+            .build()
+            .new_agent();
         Self { reach, http }
     }
 
@@ -108,12 +115,16 @@ impl Stage {
         let url = format!("{}/_localcloud/{path}", self.reach.endpoint);
         let mut answer = match (method, body) {
             ("GET", _) => self.http.get(&url).call(),
+            ("DELETE", _) => self.http.delete(&url).call(),
             ("PUT", body) => self.http.put(&url).send_json(body.unwrap_or(Value::Null)),
             (_, body) => self.http.post(&url).send_json(body.unwrap_or_else(|| json!({}))),
         }
         .unwrap_or_else(|error| panic!("{method} {url}: {error}"));
         // A whole run's journal is larger than the 10 MB that are read unasked.
-        answer.body_mut().with_config().limit(1 << 30).read_json().expect("the admin API answers JSON")
+        let body: Value =
+            answer.body_mut().with_config().limit(1 << 30).read_json().expect("the admin API answers JSON");
+        assert!(answer.status().is_success(), "{method} {url}: {body}");
+        body
     }
 
     fn config(&self, caller: Caller) -> aws_sdk_ec2::config::Builder {
