@@ -131,7 +131,10 @@ def start(log: Path, nat_seconds: float = 0.2) -> Stage:
     if urllib.parse.urlparse(endpoint).hostname != "127.0.0.1":
         process.terminate()
         raise RuntimeError(f"{endpoint} is not loopback: refusing to go on")
-    return Stage(endpoint, process)
+    stage = Stage(endpoint, process)
+    # Five networks in one account need more addresses than AWS gives unasked, as they would there.
+    stage.admin("PUT", "nat", {"addresses": 20, "per_zone": 20})
+    return stage
 
 
 def plumb(*arguments: str) -> str:

@@ -42,6 +42,7 @@ def wanted(cloud: Cloud, topology: Topology, vpc: str, item: dict[str, Any]) -> 
     options = (
         "parquet" if log.get("file_format") == "parquet" else "plain-text",
         log.get("partitions") == "hourly",
+        bool(log.get("hive_partitions")),
     )
     return ("s3", path, *head, options)
 
@@ -54,7 +55,11 @@ def found(log: dict[str, Any]) -> Key:
         name = log.get("LogGroupName") or log["LogDestination"].removesuffix(":*").split(":log-group:")[-1]
         return (kind, name, *head, ())
     options = log.get("DestinationOptions") or {}
-    shown = (options.get("FileFormat", "plain-text"), bool(options.get("PerHourPartition")))
+    shown = (
+        options.get("FileFormat", "plain-text"),
+        bool(options.get("PerHourPartition")),
+        bool(options.get("HiveCompatiblePartitions")),
+    )
     return (kind, log["LogDestination"].rsplit(":", 1)[-1].rstrip("/"), *head, shown)
 
 
@@ -95,7 +100,6 @@ def retention(cloud: Cloud, topology: Topology, vpc: str, log: dict[str, Any]) -
     group = next((group for group in groups if group["logGroupName"] == name), None)
     if group is None:
         return [(name, "the log group does not exist")]
-    if "retention" not in log:
-        return []
-    days, have = number(log["retention"]), group.get("retentionInDays")
-    return [] if have == days else [(name, f"keeps records {have or 'for ever'}, declared {days} days")]
+    kept = log.get("retention", "30 days")
+    days, have = None if kept == "forever" else number(kept), group.get("retentionInDays")
+    return [] if have == days else [(name, f"keeps records {have or 'for ever'}, declared {kept}")]

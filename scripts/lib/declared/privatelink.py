@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .documents import Cloud, Difference, Topology, Verdict, pages, tags
+from .documents import Cloud, Difference, Topology, Unreadable, Verdict, pages, tags
 
 # Connections that are over count for nothing.
 OVER = ("deleted", "deleting", "failed", "expired")
@@ -18,7 +18,7 @@ def service_of(cloud: Cloud, topology: Topology, name: str) -> dict[str, Any] | 
         "ServiceConfigurations",
         Filters=[{"Name": "tag:plumbline:topology", "Values": [topology.id]}],
     )
-    return next((service for service in found if tags(service).get("Name") == f"{topology.id}-{name}"), None)
+    return next((service for service in found if tags(service).get("plumbline:service") == name), None)
 
 
 def principal(written: str) -> str:
@@ -82,6 +82,8 @@ def decisions(
 ) -> list[str]:
     """Connections that are allowed are available, up to `at_most`; the others wait, or are rejected."""
     problems = []
+    if declared.get("deny"):
+        raise Unreadable(f"{topology.id}: no reader for `deny`")
     waiting = "rejected" if declared.get("otherwise") == "reject" else "pendingacceptance"
     accept = declared.get("accept") or []
     by_account = {rule["account"]: rule.get("at_most") for rule in accept if "account" in rule}
