@@ -129,7 +129,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into() }
     }
 }

@@ -3,10 +3,13 @@
 mod clock;
 mod contract_ec2;
 mod contract_ledger;
+mod contract_links;
 pub mod ec2;
 mod ec2_control;
 mod ec2_ports;
 mod ledger;
+pub mod links;
+mod links_ports;
 mod outbox;
 mod rig;
 
@@ -14,6 +17,7 @@ pub use clock::Clock;
 pub use ec2_control::STACK_TAG;
 pub use ec2_ports::TwinEc2;
 pub use ledger::Ledger;
+pub use links_ports::TwinLinks;
 pub use outbox::{Outbox, Sent};
 pub use rig::{Call, Twin, World};
 
@@ -21,4 +25,5 @@ pub use rig::{Call, Twin, World};
 pub mod contract {
     pub use crate::contract_ec2::{Ec2Port, security_groups};
     pub use crate::contract_ledger::ledger;
+    pub use crate::contract_links::{LinkPort, privatelink};
 }

@@ -31,4 +31,4 @@ pub use desired::{Desired, SERVICE_TAG, TOPOLOGY_TAG};
 pub use observed::{
     ConnectionState, Observed, ObservedBalancer, ObservedConnection, ObservedService, PrivateDns, Sighting,
 };
-pub use pick::{Pick, pick};
+pub use pick::{Pick, claims, pick};

@@ -10,7 +10,8 @@
 //!    enforcement off.
 
 use super::{Desired, ObservedBalancer, ObservedService, SERVICE_TAG, Sighting, TOPOLOGY_TAG};
-use crate::core::{ServiceName, TopologyId};
+use crate::core::ServiceName;
+use std::collections::BTreeMap;
 
 /// Which service it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +26,9 @@ pub enum Pick {
 
 /// Picks. The adapter describes connections and principals of what is picked; the planner judges the same.
 pub fn pick(desired: &Desired, name: &ServiceName, sighting: &Sighting) -> Pick {
-    let Desired { topology, services: _ } = desired;
     let Sighting { vpc: _, balancer, candidates } = sighting;
     let balancer = balancer.present();
-    let marked = |(at, service): (usize, &ObservedService)| Some((mark(topology, name, balancer, service)?, at));
+    let marked = |(at, service): (usize, &ObservedService)| Some((mark(desired, name, balancer, service)?, at));
     let mut marks: Vec<(Mark, usize)> = candidates.iter().enumerate().filter_map(marked).collect();
     marks.sort_unstable();
     match marks.as_slice() {
@@ -36,6 +36,13 @@ pub fn pick(desired: &Desired, name: &ServiceName, sighting: &Sighting) -> Pick 
         [(best, _), (next, _), ..] if best == next => Pick::Several,
         [(_, at), ..] => Pick::One(*at),
     }
+}
+
+/// Whether tags say that a service is the declared one. Anybody who may create tags can say so.
+pub fn claims(desired: &Desired, name: &ServiceName, tags: &BTreeMap<String, String>) -> bool {
+    let Desired { topology, services: _ } = desired;
+    let tag = |key: &str| tags.get(key).map(String::as_str);
+    tag(TOPOLOGY_TAG) == Some(topology.as_str()) && tag(SERVICE_TAG) == Some(name.as_str())
 }
 
 /// The strongest first; of equal ones those before the declared load balancer.
@@ -46,7 +53,7 @@ struct Mark {
 }
 
 fn mark(
-    topology: &TopologyId,
+    desired: &Desired,
     name: &ServiceName,
     balancer: Option<&ObservedBalancer>,
     service: &ObservedService,
@@ -55,7 +62,7 @@ fn mark(
         return None;
     }
     let tag = |key: &str| service.tags.get(key).map(String::as_str);
-    let tagged = tag(TOPOLOGY_TAG) == Some(topology.as_str()) && tag(SERVICE_TAG) == Some(name.as_str());
+    let tagged = claims(desired, name, &service.tags);
     // A service that claims to be another one is that one, or nobody's.
     let unclaimed = tag(TOPOLOGY_TAG).is_none() || tag(SERVICE_TAG).is_none();
     let before = balancer.is_some_and(|balancer| service.balancers.contains(&balancer.arn));
