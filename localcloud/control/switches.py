@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
-from .. import faults
+from .. import faults, zonal_shift
 from ..ec2 import nat, nat_settings
 from .refusal import Refused
 
@@ -54,6 +54,16 @@ async def _post_nat_due(app: ModuleType, query: Query, body: Body) -> Any:
     return {"arrived": await _on_a_thread(nat.end_transitions)}
 
 
+async def _put_autoshifts(app: ModuleType, query: Query, body: Body) -> Any:
+    """AWS shifts traffic away from these zones and no others: `{"away": ["eun1-az1"]}`, with `account` and `region`."""
+    from ministack.core.responses import get_account_id, get_region
+
+    if set(body) - {"away", "account", "region"}:
+        raise Refused(400, 'the body is {"away": ["eun1-az1", …], "account": "…", "region": "…"}')
+    account, region = body.get("account") or get_account_id(), body.get("region") or get_region()
+    return {"away": await _on_a_thread(zonal_shift.shift, body.get("away"), account, region)}
+
+
 ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]]] = {
     ("GET", "faults"): _get_faults,
     ("PUT", "faults"): _put_faults,
@@ -61,4 +71,5 @@ ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]
     ("GET", "nat"): _get_nat,
     ("PUT", "nat"): _put_nat,
     ("POST", "nat/due"): _post_nat_due,
+    ("PUT", "autoshifts"): _put_autoshifts,
 }
