@@ -2,8 +2,8 @@
 
 Sources: ARC Zonal Shift API Reference, ListAutoshifts (one list for the Region, whoever asks; an item has awayFrom, an
 Availability Zone id, startTime, endTime and a status, ACTIVE or COMPLETED); EventBridge Events Reference, "Amazon
-Application Recovery Controller events" ("Autoshift In Progress", "Autoshift Completed"). AWS starts autoshifts; here the
-admin API does.
+Application Recovery Controller events" ("Autoshift In Progress", "Autoshift Completed"). AWS starts autoshifts; here
+the admin API does.
 """
 
 from __future__ import annotations

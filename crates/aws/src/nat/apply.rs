@@ -7,7 +7,7 @@ use crate::network::{Network, filter};
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types::{AvailabilityMode, ConnectivityType, DomainType, ResourceType, Tag, TagSpecification};
-use reconciler::{Apply, ClientToken, Fault};
+use reconciler::{Apply, ClientToken, Fault, FaultClass};
 use std::collections::BTreeMap;
 use topology::nat::{Change, Nat, NewGateway};
 use topology::{Place, Receipt, ResourceId};
@@ -101,8 +101,24 @@ async fn release(clients: &Regional, allocation: &ResourceId) -> Result<Receipt,
     const OPERATION: &str = "ReleaseAddress";
     match clients.ec2.release_address().allocation_id(allocation.as_str()).send().await {
         Ok(done) => Ok(Receipt { request_id: done.request_id().map(Into::into), ..Receipt::default() }),
-        Err(error) => so_already(fault(OPERATION, &error), &["InvalidAllocationID.NotFound"]),
+        Err(error) => {
+            let fault = fault(OPERATION, &error);
+            // What EC2 says, like of a stranger's address, while a gateway on its way out still holds it.
+            let held = fault.code.as_deref() == Some("AuthFailure") && in_use(clients, allocation).await?;
+            if held { Err(still_held(fault)) } else { so_already(fault, &["InvalidAllocationID.NotFound"]) }
+        }
     }
+}
+
+async fn in_use(clients: &Regional, allocation: &ResourceId) -> Result<bool, Fault> {
+    let request = clients.ec2.describe_addresses().filters(filter("allocation-id", [allocation.as_str()]));
+    let found = request.send().await.map_err(|error| fault("DescribeAddresses", &error))?;
+    Ok(found.addresses().iter().any(|address| address.association_id().is_some_and(|id| !id.is_empty())))
+}
+
+fn still_held(fault: Fault) -> Fault {
+    let message = format!("{}: something still uses the address", fault.message);
+    Fault { class: FaultClass::Retryable, message, remedy: None, ..fault }
 }
 
 /// Whether a removal is refused because what it removes is gone.
@@ -126,7 +142,6 @@ fn tagged(kind: ResourceType, tags: &BTreeMap<String, String>) -> TagSpecificati
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reconciler::FaultClass;
 
     #[test]
     fn what_is_gone_already_is_removed_and_nothing_of_ours() {
@@ -136,6 +151,15 @@ mod tests {
         assert_eq!(so_already(fault("RequestLimitExceeded"), &gone), Err(fault("RequestLimitExceeded")));
         let silent = Fault::new("x", FaultClass::Retryable, "connection reset");
         assert_eq!(so_already(silent.clone(), &gone), Err(silent));
+    }
+
+    #[test]
+    fn an_address_that_is_still_held_is_tried_again() {
+        let refused =
+            Fault { code: Some("AuthFailure".into()), ..Fault::new("ReleaseAddress", FaultClass::Terminal, "no") };
+        let held = still_held(refused);
+        assert!(held.is_retryable());
+        assert_eq!(held.code.as_deref(), Some("AuthFailure"));
     }
 
     #[test]
