@@ -21,8 +21,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import demo
+import breaks
 import stage as staging
+import telling
 from runtime import Runtime
 
 ROOT = staging.ROOT
@@ -84,7 +85,7 @@ def function_environment(stage: staging.Stage, name: str) -> dict[str, str]:
 
 def in_line_event(stage: staging.Stage) -> dict[str, Any]:
     """An SQS batch of one event that finds everything in line."""
-    group = demo.group_id(stage, "three-tier", "main", "alb")
+    group = breaks.group_id(stage, "three-tier", "main", "alb")
     account = stage.client("sts").get_caller_identity()["Account"]
     event = json.loads((ROOT / "events" / "cloudtrail" / "authorize-ingress.json").read_text())
     now = datetime.now().astimezone().isoformat()
@@ -145,7 +146,7 @@ def measure_repairs(stage: staging.Stage, count: int) -> list[Row]:
     ec2 = stage.client("ec2", "user")
     # In turn: five repairs of one group within ten minutes are flapping, and slowed down on purpose.
     groups = [
-        demo.group_id(stage, topology.id, vpc, name)
+        breaks.group_id(stage, topology.id, vpc, name)
         for topology in stage.topologies
         for vpc, body in topology.vpcs.items()
         for name, group in body["security_groups"].items()
@@ -154,7 +155,7 @@ def measure_repairs(stage: staging.Stage, count: int) -> list[Row]:
     times, calls = [], Counter()
     for index in range(count + 1):
         group = groups[index % len(groups)]
-        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[demo.tcp(22, v4="0.0.0.0/0")])
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[breaks.tcp(22, v4="0.0.0.0/0")])
         called, done = time.time(), None
         while done is None:
             if time.time() > called + 60:
@@ -163,14 +164,14 @@ def measure_repairs(stage: staging.Stage, count: int) -> list[Row]:
                 report = event["detail"]
                 if (
                     group in {a["resource"]["id"] for a in report.get("actions", [])}
-                    and report["overall"] in demo.VERIFIED
+                    and report["overall"] in telling.VERIFIED
                 ):
-                    done = demo.finished(report)
+                    done = telling.finished(report)
         staging.forget_outcomes(stage)
         if index:  # the first one is cold
             times.append(done - called)
     group, mark = groups[(count + 1) % len(groups)], stage.mark()
-    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[demo.tcp(22, v4="0.0.0.0/0")])
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[breaks.tcp(22, v4="0.0.0.0/0")])
     stage.idle()
     for call in stage.calls(mark):
         if f"assumed-role/{staging.CONTROL_PLANE}-" in call["caller"] or "SecurityGroupsRole" in call["caller"]:

@@ -1,262 +1,65 @@
 """The demo: five networks on a local AWS, Plumbline deployed beside them, and somebody who keeps breaking things.
 
-Every line that is printed comes from an outcome event that Plumbline put on the bus; the last word is EC2's own,
-compared with the documents by a reader that shares no code with Plumbline.
+Every line about what Plumbline does comes from an outcome event that Plumbline put on the bus; the last word is AWS's
+own, compared with the documents by a reader that shares no code with Plumbline.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import ClientError
 
+import breaks
 import declared
 import stage as staging
 import surroundings
+from scene import Result, run
+from telling import applied, digest, finished, paint, say, step, table
 
-COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+# A NAT gateway takes minutes on AWS; long enough here to see what happens meanwhile.
+NAT_SECONDS = 0.8
 
-
-def paint(code: str, text: str) -> str:
-    """Text in a colour, on a terminal only."""
-    return f"\033[{code}m{text}\033[0m" if COLOUR else text
-
-
-def step(text: str) -> None:
-    """A heading."""
-    print(f"\n{paint('1', '== ' + text)}", flush=True)
-
-
-def say(text: str) -> None:
-    """A line of progress."""
-    print(f"   {text}", flush=True)
-
-
-@dataclass
-class Break:
-    """Something that somebody does to the network, and what is expected to follow."""
-
-    title: str
-    caller: str
-    act: Callable[[Any, staging.Stage], dict[str, float]]  # does it; answers when each group was touched, by id
-    restored: bool = True
-
-
-@dataclass
-class Result:
-    """How one of them went."""
-
-    title: str
-    who: str
-    verdict: str
-    seconds: float | None = None
-    actions: int = 0
-    lines: list[str] = field(default_factory=list)
-
-
-def group_id(stage: staging.Stage, topology: str, vpc: str, name: str) -> str:
-    """The id of a declared group."""
-    ec2 = stage.client("ec2")
-    declaration = next(t for t in stage.topologies if t.id == topology)
-    found = ec2.describe_security_groups(
-        Filters=[
-            {"Name": "vpc-id", "Values": [declared.vpc_ids(ec2, declaration)[vpc]]},
-            {"Name": "group-name", "Values": [name]},
-        ]
-    )["SecurityGroups"]
-    return found[0]["GroupId"]
-
-
-def tcp(port: int, *, v4: str | None = None, v6: str | None = None) -> dict[str, Any]:
-    """An `IpPermission` for one TCP port."""
-    permission: dict[str, Any] = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port}
-    if v4:
-        permission["IpRanges"] = [{"CidrIp": v4}]
-    if v6:
-        permission["Ipv6Ranges"] = [{"CidrIpv6": v6}]
-    return permission
-
-
-def rules(ec2: Any, group: str, egress: bool = False) -> list[dict[str, Any]]:
-    """The rules of a group in one direction."""
-    found = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
-    return [rule for rule in found if rule["IsEgress"] == egress]
-
-
-def open_ssh(ec2: Any, stage: staging.Stage) -> dict[str, float]:
-    group = group_id(stage, "three-tier", "main", "alb")
-    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(22, v4="0.0.0.0/0", v6="::/0")])
-    return {group: time.time()}
-
-
-def remove_declared(ec2: Any, stage: staging.Stage) -> dict[str, float]:
-    group = group_id(stage, "three-tier", "main", "database")
-    gone = next(r for r in rules(ec2, group) if r.get("FromPort") == 5432)
-    ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[gone["SecurityGroupRuleId"]])
-    return {group: time.time()}
-
-
-def widen(ec2: Any, stage: staging.Stage) -> dict[str, float]:
-    """EC2 lets a rule change its ports and range in place, not its kind."""
-    group = group_id(stage, "three-tier", "main", "alb")
-    rule = next(r for r in rules(ec2, group) if r.get("FromPort") == 443)
-    ec2.modify_security_group_rules(
-        GroupId=group,
-        SecurityGroupRules=[
-            {
-                "SecurityGroupRuleId": rule["SecurityGroupRuleId"],
-                "SecurityGroupRule": {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "CidrIpv4": "0.0.0.0/0"},
-            }
-        ],
-    )
-    return {group: time.time()}
-
-
-def several(ec2: Any, stage: staging.Stage) -> dict[str, float]:
-    """One or two changes in each of three VPCs, as fast as they can be made."""
-    touched = {}
-    for topology, vpc in (("hipaa", "main"), ("autoscaled-web", "main"), ("privatelink", "producer")):
-        groups = next(t for t in stage.topologies if t.id == topology).vpcs[vpc]["security_groups"]
-        names = [name for name, group in groups.items() if not group.get("optional")]
-        for name in names[:2]:
-            group = group_id(stage, topology, vpc, name)
-            ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(3389, v4="0.0.0.0/0")])
-            touched[group] = time.time()
-    return touched
-
-
-def failed_call(ec2: Any, stage: staging.Stage) -> dict[str, float]:
-    """AWS refuses it, so nothing changed; the trail has an event all the same."""
-    group = group_id(stage, "three-tier", "main", "alb")
-    try:
-        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(443, v4="0.0.0.0/0")])
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == "InvalidPermission.Duplicate", error
-        return {group: time.time()}
-    raise AssertionError("EC2 accepted a duplicate rule")
-
-
-def dry_run(ec2: Any, stage: staging.Stage) -> dict[str, float]:
-    """Only asks whether it may."""
-    group = group_id(stage, "three-tier", "main", "alb")
-    try:
-        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(22, v4="0.0.0.0/0")], DryRun=True)
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == "DryRunOperation", error
-        return {group: time.time()}
-    raise AssertionError("a dry run was not answered as one")
-
-
-# `applied`: changed, described again, and found as declared.
-VERIFIED = ("applied", "in-sync")
-
-BREAKS = [
-    Break("opens 22/tcp to 0.0.0.0/0 and ::/0 on three-tier main/alb", "user", open_ssh),
-    Break("removes PostgreSQL from three-tier main/database", "role", remove_declared),
-    Break("widens HTTPS of three-tier main/alb to every TCP port", "root", widen),
-    Break("opens RDP to the world in three VPCs at once", "role", several),
-    Break("makes a call that EC2 refuses", "user", failed_call, restored=False),
-    Break("makes a dry run", "root", dry_run, restored=False),
+# What is shown of each control, and what must be deployed for it.
+CHAPTERS = [
+    ("security-groups", "Somebody breaks security groups", breaks.security_groups),
+    ("flow-logs", "Somebody breaks flow logs", breaks.flow_logs),
+    ("nat", "Somebody breaks the way out", breaks.nat),
+    ("nat", "The network becomes staging, and production again", breaks.flips),
+    ("privatelink", "Others connect", breaks.privatelink),
 ]
 
 
-def who(cause: dict[str, Any]) -> str:
-    """The caller in a cause, in words."""
-    principal = cause["principal"]
-    return f"{principal['kind']} {principal.get('role') or principal.get('arn') or ''}".strip()
+def first_sweep(stage: staging.Stage) -> None:
+    """Everything that is Plumbline's to make is made, told by its own reports."""
+    before, began = staging.settled(stage), time.time()
+    say(f"{len(before)} differences: rules, NAT gateways, flow logs and permissions are Plumbline's to make")
+    staging.sweep(stage)
+    kept, deadline = staging.controls(stage), time.monotonic() + 60
+    while left := staging.settled(stage, kept):
+        if time.monotonic() > deadline:
+            raise TimeoutError("\n".join([f"{len(left)} differences are left", *(f"  {one}" for one in left[:20])]))
+        tell(stage, began, 1)
+    took = time.time() - began
+    stage.idle()
+    while tell(stage, began, 0):
+        pass
+    say(f"no difference after {took:.1f} s")
 
 
-def outcome_word(outcome: Any) -> str:
-    """The name of an outcome, which is a word or a one-key object."""
-    return outcome if isinstance(outcome, str) else next(iter(outcome))
-
-
-def report_lines(report: dict[str, Any], started: float) -> dict[str, float]:
-    """One report as event → cause → plan → actions → verified."""
-    key = report["key"]
-    out = []
-    causes = {c["event_id"]: c for found in report["causes"].values() for c in found}
-    for cause in causes.values():
-        out.append(f"{paint('36', 'event')}     {cause['event_name']}  {paint('36', 'by')} {who(cause)}")
-    for drift in report["drifts"]:
-        colour = "31" if drift["severity"] == "exposure" else "33"
-        out.append(f"{paint(colour, drift['severity']):<9} {drift['name']}: {drift['summary']}")
-    for action in report["actions"]:
-        out.append(f"{paint('32', 'action')}    {action['summary']}  → {outcome_word(action['outcome'])}")
-    for held in report["held"]:
-        out.append(f"{paint('33', 'held')}      {held['name']}: {held['why']}")
-    after = f"{finished(report) - started:.2f} s after the call"
-    verdict = outcome_word(report["overall"])
-    fine = verdict in VERIFIED
-    word = paint("1;32" if fine else "1;33", f"{'verified' if fine else verdict:<9}")
-    why = report["overall"][verdict].get("why") if verdict in ("converging", "held", "skipped") else None
-    out.append(f"{word} {key['topology']} {key['control']}, {after}{': ' + why if why else ''}")
-    return out
-
-
-def finished(report: dict[str, Any]) -> float:
-    """When the run ended, as seconds since the epoch."""
-    from datetime import datetime
-
-    return datetime.fromisoformat(report["finished"].replace("Z", "+00:00")).timestamp()
-
-
-def touches(report: dict[str, Any], groups: set[str]) -> set[str]:
-    """The groups among `groups` that the report acted upon."""
-    return {action["resource"]["id"] for action in report["actions"]} & groups
-
-
-def run(stage: staging.Stage, item: Break) -> Result:
-    """Does it, waits for what must follow, and prints what Plumbline says meanwhile."""
-    caller = stage.callers[item.caller]
-    print(f"\n{paint('1;31', '✗')} {paint('1', caller.label)} {item.title}", flush=True)
-    result = Result(item.title, caller.label, "restored" if item.restored else "nothing happened")
-    mark = stage.mark()
-    touched = item.act(stage.client("ec2", item.caller), stage)
-    if not item.restored:
-        stage.idle()
-        writes = [
-            c
-            for c in stage.calls(mark)
-            if f":assumed-role/{staging.CONTROL_PLANE}" in c["caller"] and not c["read_only"]
-        ]
-        if writes:
-            result.verdict = f"FAILED: Plumbline called {', '.join(c['action'] for c in writes)}"
-        say(f"{paint('2', 'nothing to do, nothing done')}")
-        return result
-    left, deadline = set(touched), time.time() + 30
-    while left and time.time() < deadline:
-        for event in staging.outcomes(stage):
-            report = event["detail"]
-            if "actions" not in report or not (done := touches(report, set(touched))):
-                continue
-            for line in report_lines(report, min(touched[group] for group in done)):
-                say(line)
-            result.actions += sum(1 for a in report["actions"] if outcome_word(a["outcome"]) == "applied")
-            if outcome_word(report["overall"]) in VERIFIED:
-                left -= done
-                result.seconds = max([result.seconds or 0] + [finished(report) - touched[group] for group in done])
-    if left:
-        result.verdict = f"FAILED: no verified fix for {', '.join(sorted(left))}"
-    return result
-
-
-def table(rows: list[tuple[str, ...]]) -> None:
-    """A plain table."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for index, row in enumerate(rows):
-        print("   " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())
-        if index == 0:
-            print("   " + "  ".join("─" * width for width in widths))
+def tell(stage: staging.Stage, began: float, wait: int) -> bool:
+    """Prints a line for each report that says something; False when none arrived."""
+    events = list(staging.outcomes(stage, wait))
+    for event in events:
+        report = event["detail"]
+        if "actions" in report and (applied(report) or report["held"]):
+            say(f"{paint('2', f'+{finished(report) - began:.1f} s'.rjust(8))}  {digest(report)}")
+    return bool(events)
 
 
 def independent_check(stage: staging.Stage) -> bool:
@@ -288,8 +91,8 @@ def cell(verdict: declared.Verdict) -> str:
 def explore(stage: staging.Stage) -> None:
     """What to type with `--keep`."""
     user = stage.callers["user"]
-    vpc = declared.vpc_ids(stage.client("ec2"), next(t for t in stage.topologies if t.id == "three-tier"))["main"]
-    group = group_id(stage, "three-tier", "main", "alb")
+    vpc = breaks.vpc_id(stage, "three-tier", "main")
+    group = breaks.group_id(stage, "three-tier", "main", "alb")
     formation = stage.client("cloudformation")
     logs = formation.describe_stack_resource(StackName=staging.CONTROL_PLANE, LogicalResourceId="SecurityGroupsLogs")
     print(f"""
@@ -321,7 +124,7 @@ def main() -> int:
     try:
         with staging.signals():
             step("A local AWS")
-            stage = staging.start(log)
+            stage = staging.start(log, NAT_SECONDS)
             say(f"{stage.endpoint}, loopback only; its log is {log}")
             step("Five networks, from their topologies")
             staging.networks(stage, say)
@@ -331,29 +134,27 @@ def main() -> int:
             staging.control_plane(stage, {"RecheckSeconds": "1"})
             staging.services(stage)
             staging.watch(stage)
-            say(f"{len(stage.outputs)} outputs; the groups have no declared rule yet: rules are Plumbline's to create")
+            kept = staging.controls(stage)
+            say(f"{', '.join(kept)} and the sweep; {len(stage.outputs)} outputs")
             step("The first sweep")
-            before = len(staging.settled(stage))
-            swept = time.time()
-            staging.sweep(stage)
-            staging.wait_settled(stage)
-            say(f"{before} differences before, 0 after {time.time() - swept:.1f} s")
+            first_sweep(stage)
             stage.idle(60)
-            step("Somebody breaks things")
-            results = []
-            for item in BREAKS:
-                staging.forget_outcomes(stage)
-                results.append(run(stage, item))
-                stage.idle()
+            results: list[Result] = []
+            for control, title, scenes in CHAPTERS:
+                if control in kept:
+                    step(title)
+                    for scene in scenes(stage):
+                        results.append(run(stage, scene))
+                        stage.idle()
             step("What happened")
             table(
-                [("what", "who", "result", "call → verified", "actions")]
+                [("who", "what", "result", "call → result", "actions")]
                 + [
-                    (r.title, r.who, r.verdict, f"{r.seconds:.2f} s" if r.seconds is not None else "-", str(r.actions))
+                    (r.who, r.title, r.verdict, f"{r.seconds:.1f} s" if r.seconds is not None else "-", str(r.actions))
                     for r in results
                 ]
             )
-            step("EC2's own word, compared with the documents")
+            step("AWS's own word, compared with the documents")
             declared_now = independent_check(stage)
             failed = sum(result.verdict.startswith("FAILED") for result in results)
             fine = declared_now and not failed
