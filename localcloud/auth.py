@@ -10,6 +10,7 @@ here:
   "Error codes"; IAM User Guide, "Troubleshoot access denied error messages");
 - `dynamodb:LeadingKeys` (Amazon DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access
   control"): the partition-key values that a request names;
+- calls on log groups are authorised on `log-group:<name>:log-stream:`, as CloudWatch Logs does;
 - PutEvents is authorised entry by entry, with `events:source` and `events:detail-type` (Amazon EventBridge User Guide,
   "Using IAM policy conditions in Amazon EventBridge");
 - `aws:SecureTransport` is true: the local cloud speaks plain HTTP on loopback, where AWS is called over TLS and its
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import re
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -132,6 +134,22 @@ def _remember_call(original: Any) -> Any:
     return extract_resource_arn
 
 
+_LOGS_BY_NAME = re.compile(r"^arn:aws[a-z-]*:logs:[^:]+:\d{12}:log-group:[^:*]+$")
+# "Use this version [without :*] … for TagResource, UntagResource and ListTagsForResource".
+_LOGS_WITHOUT_STREAM = frozenset({"logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource"})
+
+
+def log_resource(action: str, arn: str) -> str:
+    """The ARN that a call on a log group is authorised on: with the (empty) stream behind the group's name.
+
+    A policy therefore has to name `log-group:<name>:*` (CloudWatch Logs User Guide, "Overview of managing access
+    permissions", log group ARNs), as denials say: "on resource: arn:…:log-group:<name>:log-stream:".
+    """
+    if action in _LOGS_WITHOUT_STREAM or not _LOGS_BY_NAME.match(arn):
+        return arn
+    return f"{arn}:log-stream:"
+
+
 def event_checks(body: bytes, region: str, account: str) -> list[ec2_authorization.Check]:
     """The checks of a PutEvents request: each entry on its bus, with its source and detail type."""
     try:
@@ -173,6 +191,8 @@ def _enforce_each(original: Any) -> Any:
         if iam_action == "events:PutEvents":
             return each_entry(access_key_id, region, service_context or {})
         if call is None:
+            if service == "logs":
+                resource_arn = log_resource(iam_action, resource_arn)
             denied = original(access_key_id, iam_action, service, region, resource_arn, service_context)
             note_decision(iam_action, resource_arn, denied)
             return denied

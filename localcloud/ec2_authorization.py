@@ -222,6 +222,19 @@ def _association_and(*parameters: str) -> Callable[[_Call], Iterator[Check]]:
     return checks
 
 
+def _create_flow_logs(call: _Call) -> Iterator[Check]:
+    """SAR: vpc-flow-log* and the resources; dependent actions iam:PassRole and, to S3, logs:CreateLogDelivery.
+
+    VPC User Guide, "Publish flow logs to CloudWatch Logs" and "… to Amazon S3", "Permissions for IAM principals".
+    """
+    yield from call.new("vpc-flow-log")
+    yield from call.ids("ResourceId.N")
+    for role in call.values("DeliverLogsPermissionArn"):
+        yield Check("iam:PassRole", role, {"iam:PassedToService": "vpc-flow-logs.amazonaws.com"})
+    if call.values("LogDestinationType") == ["s3"]:
+        yield Check("logs:CreateLogDelivery", "*")
+
+
 _ENDPOINT_PARTS = ("SubnetId.N", "SecurityGroupId.N", "RouteTableId.N")
 _ENDPOINT_CHANGES = tuple(f"{verb}{part}" for verb in ("Add", "Remove") for part in _ENDPOINT_PARTS)
 
@@ -252,7 +265,7 @@ ACTIONS: dict[str, Callable[[_Call], Iterator[Check]]] = {
     "AssociateRouteTable": _names("RouteTableId", "SubnetId", "GatewayId"),
     "DisassociateRouteTable": _association_and(),
     "ReplaceRouteTableAssociation": _association_and("RouteTableId"),
-    "CreateFlowLogs": _creates("vpc-flow-log", "ResourceId.N"),
+    "CreateFlowLogs": _create_flow_logs,
     "DeleteFlowLogs": _names("FlowLogId.N"),
     "CreateVpcEndpoint": _creates("vpc-endpoint", "VpcId", *_ENDPOINT_PARTS),
     "ModifyVpcEndpoint": _names("VpcEndpointId", *_ENDPOINT_CHANGES),

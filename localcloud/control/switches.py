@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from .. import faults, zonal_shift
-from ..ec2 import nat, nat_settings
+from ..ec2 import flow_log_delivery, nat, nat_settings
 from .refusal import Refused
 
 Query = dict[str, str]
@@ -64,6 +64,16 @@ async def _put_autoshifts(app: ModuleType, query: Query, body: Body) -> Any:
     return {"away": await _on_a_thread(zonal_shift.shift, body.get("away"), account, region)}
 
 
+async def _get_flow_logs(app: ModuleType, query: Query, body: Body) -> Any:
+    return flow_log_delivery.settings.as_dict()
+
+
+async def _put_flow_logs(app: ModuleType, query: Query, body: Body) -> Any:
+    """Change when flow logs are delivered, which deliveries fail, and which creates do."""
+    await _on_a_thread(flow_log_delivery.settings.update, body)
+    return flow_log_delivery.settings.as_dict()
+
+
 ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]]] = {
     ("GET", "faults"): _get_faults,
     ("PUT", "faults"): _put_faults,
@@ -72,4 +82,6 @@ ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]
     ("PUT", "nat"): _put_nat,
     ("POST", "nat/due"): _post_nat_due,
     ("PUT", "autoshifts"): _put_autoshifts,
+    ("GET", "flow_logs"): _get_flow_logs,
+    ("PUT", "flow_logs"): _put_flow_logs,
 }

@@ -1,11 +1,14 @@
 """Flow logs: destinations as the rest of the local cloud has them, and both planes of failure.
 
 Sources: CreateFlowLogs, DeleteFlowLogs and FlowLog API Reference (Unsuccessful, DeliverLogsStatus, DestinationOptions);
-EC2 error codes (FlowLogAlreadyExists).
+EC2 error codes (FlowLogAlreadyExists: "A flow log with the specified configuration already exists"). A role that the
+service cannot assume is refused with InvalidParameter, "Unable to assume given IAM role", which Terraform's provider
+retries because a fresh role is not known everywhere.
 """
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -15,7 +18,9 @@ from moto.ec2.models.flow_logs import FlowLogs
 from moto.ec2.utils import random_flow_log_id
 
 from .. import hooks
+from . import flow_log_delivery as delivery
 from .common import apply_filters, refuse, replace_action, unsuccessful
+from .flow_log_delivery import settings
 
 _FORMAT = (
     "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} "
@@ -23,7 +28,7 @@ _FORMAT = (
 )
 _RESOURCES = {"VPC": "get_vpc", "Subnet": "get_subnet", "NetworkInterface": "get_network_interface"}
 _FILTERS = {
-    "deliver-log-status": lambda log: log.deliver_logs_status,
+    "deliver-log-status": lambda log: log.deliver_logs_status or "",
     "log-destination-type": lambda log: log.log_destination_type,
     "flow-log-id": lambda log: log.id,
     "log-group-name": lambda log: log.log_group_name,
@@ -32,29 +37,29 @@ _FILTERS = {
 }
 
 
-def _bucket_exists(arn: str) -> bool:
-    from ministack.services import s3
-
-    return arn.rsplit(":", 1)[-1].split("/")[0] in hooks.require(s3, "_buckets")
-
-
-def _log_group_exists(name: str) -> bool:
-    from ministack.services import cloudwatch_logs
-
-    return name in hooks.require(cloudwatch_logs, "_log_groups")
-
-
-def _delivery(log: Any) -> str:
-    """ "DeliverLogsStatus: SUCCESS or FAILED", independent of FlowLogStatus, which stays ACTIVE."""
-    if log.log_destination_type == "s3":
-        return "SUCCESS" if _bucket_exists(log.log_destination) else "FAILED"
-    if log.log_destination_type == "cloud-watch-logs":
-        return "SUCCESS" if _log_group_exists(log.log_group_name) else "FAILED"
-    return "SUCCESS"
-
-
 def _ignore(self: Any, value: Any) -> None:
     del self, value
+
+
+def _refused(
+    kind: str, resource_id: str, group: str | None, destination: str | None, account: str, region: str
+) -> tuple[str, str] | None:
+    """Why a resource is named in `Unsuccessful`."""
+    for refusal in settings.refuse:
+        if refusal.count > 0 and refusal.chooses(account, resource_id, group or destination):
+            refusal.count -= 1
+            return refusal.code, refusal.message
+    return delivery.refused_destination(destination or "", account, region) if kind == "s3" else None
+
+
+def _identity(log: Any) -> tuple[Any, ...]:
+    """What FlowLogAlreadyExists compares."""
+    place = (log.resource_id, log.traffic_type, log.log_group_name or log.log_destination)
+    if settings.same == "destination":
+        return place
+    options = getattr(log, "destination_options", None) or {}
+    rest = (log.log_format, log.max_aggregation_interval, log.deliver_logs_permission_arn)
+    return (*place, *rest, repr(sorted((key, str(value)) for key, value in options.items())))
 
 
 def _create_flow_logs(self: Any) -> ActionResult:
@@ -79,19 +84,22 @@ def _create_flow_logs(self: Any) -> ActionResult:
         refuse("InvalidParameter", "Invalid Flow Log Max Aggregation Interval")
     if get("ResourceType") not in _RESOURCES:
         refuse("InvalidParameterValue", f"Value ({get('ResourceType')}) for parameter resourceType is invalid.")
+    account, region = backend.account_id, backend.region_name
+    if kind == "cloud-watch-logs":
+        if settings.fresh_role:
+            settings.fresh_role -= 1
+            refuse("InvalidParameter", "Unable to assume given IAM role")
+        if not delivery.assumable(role, account, region):
+            refuse("InvalidParameter", "Unable to assume given IAM role")
     tags = self._parse_tag_specification().get("vpc-flow-log", {})
     created: list[Any] = []
     failed: list[dict[str, Any]] = []
     for resource_id in get("ResourceIds", []):
         getattr(backend, _RESOURCES[get("ResourceType")])(resource_id)
-        if kind == "s3" and not _bucket_exists(destination):
-            bucket = destination.rsplit(":", 1)[-1]
-            failed.append(unsuccessful(resource_id, "400", f"LogDestination: {bucket} does not exist."))
+        refusal = _refused(kind, resource_id, group, destination, account, region)
+        if refusal is not None:
+            failed.append(unsuccessful(resource_id, *refusal))
             continue
-        wanted = (resource_id, get("TrafficType"), group, destination)
-        for log in backend.flow_logs.values():
-            if (log.resource_id, log.traffic_type, log.log_group_name, log.log_destination) == wanted:
-                raise FlowLogAlreadyExists
         log = FlowLogs(
             backend,
             random_flow_log_id(),
@@ -106,6 +114,9 @@ def _create_flow_logs(self: Any) -> ActionResult:
         )
         if options:
             log.destination_options = options
+        log.__dict__["delivers_from"] = time.time() + settings.delay
+        if any(_identity(log) == _identity(other) for other in backend.flow_logs.values()):
+            raise FlowLogAlreadyExists
         created.append(log)
     for log in created:
         backend.flow_logs[log.id] = log
@@ -137,9 +148,11 @@ def install() -> None:
     """Replace the flow-log actions; delivery status follows the destination."""
     hooks.require(EC2Backend, "create_flow_logs")
     hooks.require_parameters(FlowLogs.__init__, "log_destination", "log_destination_type", "log_format")
-    FlowLogs.deliver_logs_status = property(_delivery, _ignore)  # type: ignore[assignment, method-assign]
+    FlowLogs.deliver_logs_status = property(  # type: ignore[assignment, method-assign]
+        lambda log: delivery.status(log)[0], _ignore
+    )
     FlowLogs.deliver_logs_error_message = property(  # type: ignore[assignment, method-assign]
-        lambda log: "Access error" if _delivery(log) == "FAILED" else None, _ignore
+        lambda log: delivery.status(log)[1], _ignore
     )
     replace_action("create_flow_logs", _create_flow_logs)
     replace_action("describe_flow_logs", _describe_flow_logs)

@@ -85,7 +85,22 @@ NETWORK = {
                 "ResourceType": "VPC",
                 "TrafficType": "ALL",
                 "LogGroupName": {"Ref": "Logs"},
-                "DeliverLogsPermissionArn": "arn:aws:iam::111122223333:role/flow-logs",
+                "DeliverLogsPermissionArn": {"Fn::GetAtt": ["Delivery", "Arn"]},
+            },
+        },
+        "Delivery": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "AssumeRolePolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+                            "Action": "sts:AssumeRole",
+                        }
+                    ],
+                }
             },
         },
         "Endpoint": {
@@ -152,7 +167,7 @@ def only_group(ec2):
 def test_a_network(ec2, cloudformation):
     """Create, describe through EC2, delete: nothing is left."""
     vpcs_before = {vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"]}
-    out = outputs(deploy(cloudformation, "net", NETWORK))
+    out = outputs(deploy(cloudformation, "net", NETWORK, Capabilities=["CAPABILITY_IAM"]))
     group = ec2.describe_security_groups(GroupIds=[out["Group"]])["SecurityGroups"][0]
     assert {one["FromPort"] for one in group["IpPermissions"]} == {443, 8443}
     in_vpc = [{"Name": "vpc-id", "Values": [out["Vpc"]]}]

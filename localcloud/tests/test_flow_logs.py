@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from .conftest import refused
 
-ROLE = "arn:aws:iam::111122223333:role/flow-logs"
+TRUST = {"Effect": "Allow", "Principal": {"Service": "vpc-flow-logs.amazonaws.com"}, "Action": "sts:AssumeRole"}
+WRITE = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
+
+
+@pytest.fixture(autouse=True)
+def role(client, account):
+    """The role that every flow log of these tests delivers with."""
+    iam = client("iam")
+    documents = [json.dumps({"Version": "2012-10-17", "Statement": [one]}) for one in (TRUST, WRITE)]
+    iam.create_role(RoleName="flow-logs", AssumeRolePolicyDocument=documents[0])
+    iam.put_role_policy(RoleName="flow-logs", PolicyName="write", PolicyDocument=documents[1])
+
+
+def role_of(ec2):
+    return f"arn:aws:iam::{ec2._request_signer._credentials.access_key}:role/flow-logs"
 
 
 @pytest.fixture
@@ -25,7 +41,7 @@ def create(ec2, resource, kind="VPC", **more):
 
 
 def to_cloudwatch(ec2, vpc, group="/flow/vpc", **more):
-    return create(ec2, vpc, LogGroupName=group, DeliverLogsPermissionArn=ROLE, **more)
+    return create(ec2, vpc, LogGroupName=group, DeliverLogsPermissionArn=role_of(ec2), **more)
 
 
 def test_to_cloudwatch(ec2, vpc, log_group):
@@ -36,7 +52,7 @@ def test_to_cloudwatch(ec2, vpc, log_group):
     assert described["ResourceId"] == vpc
     assert described["LogGroupName"] == log_group
     assert described["LogDestinationType"] == "cloud-watch-logs"
-    assert described["DeliverLogsPermissionArn"] == ROLE
+    assert described["DeliverLogsPermissionArn"] == role_of(ec2)
     assert described["MaxAggregationInterval"] == 60
     assert (described["FlowLogStatus"], described["DeliverLogsStatus"]) == ("ACTIVE", "SUCCESS")
     for name, value in (
