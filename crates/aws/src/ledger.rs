@@ -46,7 +46,7 @@ use reconciler::{
 };
 use std::collections::BTreeSet;
 use table::Table;
-use topology::{Directive, Place, Receipt, Slot, Standing, Subject, TopologyId, Verb, VpcId, VpcName};
+use topology::{Directive, Place, Receipt, ResourceId, Slot, Standing, Subject, TopologyId, Verb, VpcId, VpcName};
 
 /// The ledger in a DynamoDB table with the keys `pk` and `sk`.
 #[derive(Clone, Debug)]
@@ -80,6 +80,10 @@ impl LedgerRead for DynamoLedger {
 
     async fn records(&self, key: &LoopKey, limit: usize) -> Result<Vec<Record>, Fault> {
         read::records(&self.table, key, limit).await
+    }
+
+    async fn maker(&self, key: &LoopKey, id: &ResourceId) -> Result<Option<Record>, Fault> {
+        read::maker(&self.table, key, id).await
     }
 
     async fn known(&self, place: &Place) -> Result<BTreeSet<TopologyId>, Fault> {

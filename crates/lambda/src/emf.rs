@@ -23,48 +23,13 @@ pub(crate) fn print(control: &str, metrics: &Metrics, calls: &BTreeMap<Called, u
 }
 
 fn line(control: &str, metrics: &Metrics, calls: &BTreeMap<Called, u64>, now: Timestamp) -> Value {
-    let Metrics {
-        event_to_fix_ms,
-        runs,
-        drifts,
-        exposures,
-        actions,
-        held,
-        failed,
-        converging,
-        flapping,
-        event_path_blind,
-        refused_messages,
-        refused_documents,
-        dead_lettered,
-        unpublished,
-        new_exposures,
-        new_failures,
-    } = metrics;
-    let counts = [
-        ("Runs", *runs),
-        ("Drifts", *drifts),
-        ("Exposures", *exposures),
-        ("Actions", *actions),
-        ("Held", *held),
-        ("Failed", *failed),
-        ("Converging", *converging),
-        ("Flapping", *flapping),
-        ("EventPathBlind", *event_path_blind),
-        ("RefusedMessages", *refused_messages),
-        ("RefusedDocuments", *refused_documents),
-        ("DeadLettered", *dead_lettered),
-        ("Unpublished", *unpublished),
-        ("NewExposures", *new_exposures),
-        ("NewFailures", *new_failures),
-        ("ApiCalls", calls.values().sum()),
-    ];
+    let counts: Vec<(&str, u64)> = metrics.counts().chain([("ApiCalls", calls.values().sum())]).collect();
     let mut defined: Vec<Value> = counts.iter().map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();
     let mut whole: Map<String, Value> = counts.into_iter().map(|(name, count)| (name.into(), json!(count))).collect();
-    if !event_to_fix_ms.is_empty() {
+    if !metrics.event_to_fix_ms.is_empty() {
         defined.push(json!({ "Name": "EventToFix", "Unit": "Milliseconds" }));
         // The slowest ones are the ones to know of.
-        let mut slowest = event_to_fix_ms.clone();
+        let mut slowest = metrics.event_to_fix_ms.clone();
         slowest.sort_unstable_by(|a, b| b.cmp(a));
         slowest.truncate(MOST_VALUES);
         whole.insert("EventToFix".into(), json!(slowest));

@@ -56,6 +56,7 @@ pub(crate) fn report(report: &Report) {
         event_path_blind,
         fresh: _,
         contended,
+        pace: _,
         actions,
         held,
         notes,

@@ -11,6 +11,7 @@ mod hand;
 mod hint;
 mod locate;
 mod metrics;
+mod overall;
 mod ports;
 mod reconcile;
 mod records;
@@ -32,7 +33,7 @@ pub use ports::{
 };
 pub use records::{
     ActionOutcome, Binding, Bindings, Bound, Candidate, Claimed, ClientToken, Intent, LayerMark, Lease, LoopKey,
-    Outcome, OutcomeEvent, Pinned, Record, RefusedDocument, Report, Served,
+    Outcome, OutcomeEvent, Pace, Pinned, Record, RefusedDocument, Report, Served,
 };
 pub use survey::{Survey, Target, survey};
 pub use sweep::{Swept, sweep};

@@ -144,9 +144,12 @@ async fn route_ids(
                 Some(Seen::Unknown(_)) | None => unknown = true,
             }
         }
+        // Nobody can say any more where a deleted thing was, whatever else was named beside it; nor, where nothing else says so,
+        // where a new one is that AWS does not show yet, or what an id of another kind belongs to: look everywhere here.
         let deleted = !absent.is_empty() && taken_away;
-        if mine.is_empty() && foreign.is_empty() && (deleted || (unknown && absent.is_empty())) {
-            // Nobody can say any more where the deleted thing was, or what this kind of id belongs to: look everywhere here.
+        let made = !absent.is_empty() && hint.causes.iter().any(|cause| makes(&cause.event_name));
+        let alone = mine.is_empty() && foreign.is_empty();
+        if deleted || (alone && (made || (unknown && absent.is_empty()))) {
             mine = served.at(place).map(|(topology, _)| (topology, BTreeSet::new())).collect();
         }
         decided.push((*at, mine, absent, foreign));
@@ -164,6 +167,10 @@ async fn route_ids(
 
 fn takes_away(event_name: &str) -> bool {
     ["Delete", "Detach", "Disassociate", "Release", "Terminate"].iter().any(|verb| event_name.starts_with(verb))
+}
+
+fn makes(event_name: &str) -> bool {
+    ["Create", "Allocate"].iter().any(|verb| event_name.starts_with(verb))
 }
 
 /// Who holds a VPC, asked once a batch.

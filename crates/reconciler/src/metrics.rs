@@ -4,41 +4,64 @@ use crate::{Outcome, Report};
 use serde::Serialize;
 use topology::Severity;
 
-/// Counts of one invocation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Metrics {
-    /// From the first event to the verified fix, in milliseconds, one entry a run that fixed something an event told of.
-    pub event_to_fix_ms: Vec<u64>,
+/// One list: a count that is not told would have to be left out of it.
+macro_rules! metrics {
+    ($($(#[$doc:meta])* $count:ident $name:literal,)*) => {
+        /// Counts of one invocation.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+        pub struct Metrics {
+            /// From the first event to the verified fix, in milliseconds, one entry a run that fixed something an event told of.
+            pub event_to_fix_ms: Vec<u64>,
+            $($(#[$doc])* pub $count: u64,)*
+        }
+
+        impl Metrics {
+            /// Every count with the name under which it is told.
+            pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$(($name, self.$count)),*].into_iter()
+            }
+
+            /// Adds another's counts.
+            pub fn add(&mut self, other: Self) {
+                let Self { event_to_fix_ms, $($count),* } = other;
+                self.event_to_fix_ms.extend(event_to_fix_ms);
+                $(self.$count += $count;)*
+            }
+        }
+    };
+}
+
+metrics! {
     /// Runs.
-    pub runs: u64,
+    runs "Runs",
     /// Drifts seen.
-    pub drifts: u64,
+    drifts "Drifts",
     /// Exposures among them.
-    pub exposures: u64,
+    exposures "Exposures",
     /// Actions that AWS accepted.
-    pub actions: u64,
+    actions "Actions",
     /// Drifts and actions held, but for those that a person's order or a deploy under way holds.
-    pub held: u64,
+    held "Held",
     /// Actions that failed.
-    pub failed: u64,
+    failed "Failed",
     /// Runs that will be looked at again.
-    pub converging: u64,
+    converging "Converging",
     /// Resources that something else keeps changing.
-    pub flapping: u64,
+    flapping "Flapping",
     /// Runs whose drift no event announced, when it was told: the second within a day, once a day.
-    pub event_path_blind: u64,
+    event_path_blind "EventPathBlind",
     /// Messages that could not be read.
-    pub refused_messages: u64,
+    refused_messages "RefusedMessages",
     /// Documents of the layer that could not be read.
-    pub refused_documents: u64,
+    refused_documents "RefusedDocuments",
     /// Hints put aside for a person.
-    pub dead_lettered: u64,
+    dead_lettered "DeadLettered",
     /// Outcome events that could not be published.
-    pub unpublished: u64,
+    unpublished "Unpublished",
     /// Exposures that were not told of before: contained ones, and standing ones once a period.
-    pub new_exposures: u64,
+    new_exposures "NewExposures",
     /// Failures for good that were not told of before, and again once a period.
-    pub new_failures: u64,
+    new_failures "NewFailures",
 }
 
 impl Metrics {
@@ -61,43 +84,5 @@ impl Metrics {
             flapping: report.flapping.len() as u64,
             ..Self::default()
         }
-    }
-
-    /// Adds another's counts.
-    pub fn add(&mut self, other: Self) {
-        let Self {
-            event_to_fix_ms,
-            runs,
-            drifts,
-            exposures,
-            actions,
-            held,
-            failed,
-            converging,
-            flapping,
-            event_path_blind,
-            refused_messages,
-            refused_documents,
-            dead_lettered,
-            unpublished,
-            new_exposures,
-            new_failures,
-        } = other;
-        self.event_to_fix_ms.extend(event_to_fix_ms);
-        self.runs += runs;
-        self.drifts += drifts;
-        self.exposures += exposures;
-        self.actions += actions;
-        self.held += held;
-        self.failed += failed;
-        self.converging += converging;
-        self.flapping += flapping;
-        self.event_path_blind += event_path_blind;
-        self.refused_messages += refused_messages;
-        self.refused_documents += refused_documents;
-        self.dead_lettered += dead_lettered;
-        self.unpublished += unpublished;
-        self.new_exposures += new_exposures;
-        self.new_failures += new_failures;
     }
 }

@@ -100,6 +100,8 @@ pub trait LedgerRead: Sync {
     ) -> impl Future<Output = Result<Option<LayerMark>, Fault>> + Send;
     /// The latest records of a key, newest first, at most `limit`.
     fn records(&self, key: &LoopKey, limit: usize) -> impl Future<Output = Result<Vec<Record>, Fault>> + Send;
+    /// The record of the action that created an id, if we did and it is still on record.
+    fn maker(&self, key: &LoopKey, id: &ResourceId) -> impl Future<Output = Result<Option<Record>, Fault>> + Send;
     /// Every topology that was ever bound in a place (to report one that disappeared from the layer).
     fn known(&self, place: &Place) -> impl Future<Output = Result<BTreeSet<TopologyId>, Fault>> + Send;
 }

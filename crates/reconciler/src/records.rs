@@ -177,6 +177,19 @@ pub enum Outcome {
     Failed(Fault),
 }
 
+/// How a run that has not converged stands: looks that go nowhere are counted, and the others only bounded in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pace {
+    /// Nothing has changed that would not have to be done again.
+    #[default]
+    Stuck,
+    /// All that could be done is done; AWS or a time is awaited.
+    Waits,
+    /// Something was done, and the observation after it shows so.
+    Moves,
+}
+
 /// One action of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionOutcome {
@@ -217,6 +230,9 @@ pub struct Report {
     /// Another run held the lease, so nothing was done: no failure, only a wait.
     #[serde(default)]
     pub contended: bool,
+    /// Whether looking again is going anywhere.
+    #[serde(default)]
+    pub pace: Pace,
     /// What was planned or done.
     pub actions: Vec<ActionOutcome>,
     /// What is held.

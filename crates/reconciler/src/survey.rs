@@ -1,8 +1,9 @@
 //! Looking: what plan and observe runs do, and what each round of an enforce run begins with.
 
 use crate::guard::{self, Item, Verdict};
+use crate::overall::{idle, judged_only, pace};
 use crate::{
-    ActionOutcome, Bound, Cause, Clock, Fault, LayerMark, LedgerRead, Limits, LoopKey, Observe, Outcome, Report,
+    ActionOutcome, Bound, Cause, Clock, Fault, LayerMark, LedgerRead, Limits, LoopKey, Observe, Outcome, Pace, Report,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,10 +37,39 @@ const CAUSES: usize = 10;
 /// Our own calls come back as events within minutes: they are among the last actions on record.
 const OWN_CALLS: usize = 20;
 
+/// Ids of ours that the events behind one run deleted: whoever deletes many is named for the first of them.
+const MAKERS: usize = 10;
+
 impl<'a> Target<'a> {
+    /// The causes as this run can tell them: without our own calls, and with what deleted things were made for.
+    pub(crate) async fn informed<A>(&self, survey: &Survey<A>, ledger: &impl LedgerRead) -> Target<'a> {
+        self.less_our_own(&survey.plan, ledger).await.with_makers(survey, ledger).await
+    }
+
+    /// A drift says what should have something, and not what that was: whoever deletes a flow log names the log, and what drifts is the
+    /// VPC. For what we made, the ledger knows.
+    async fn with_makers<A>(mut self, survey: &Survey<A>, ledger: &impl LedgerRead) -> Target<'a> {
+        let drifted = |id: &ResourceId| survey.plan.drifts.iter().any(|drift| drift.resource.id == *id);
+        let gone = self.causes.iter().flat_map(|cause| &cause.resources);
+        let gone: BTreeSet<ResourceId> =
+            gone.filter(|id| survey.standing.created.contains_key(*id) && !drifted(id)).cloned().collect();
+        for id in gone.into_iter().take(MAKERS).filter(|_| !survey.plan.drifts.is_empty()) {
+            match ledger.maker(&self.key, &id).await {
+                Ok(Some(record)) => {
+                    for cause in self.causes.iter_mut().filter(|cause| cause.resources.contains(&id)) {
+                        cause.resources.insert(record.intent.resource.id.clone());
+                    }
+                }
+                Ok(None) => {}
+                Err(fault) => tracing::warn!(%id, %fault, "who deleted it cannot be told from what is missing"),
+            }
+        }
+        self
+    }
+
     /// Without the causes that are calls of our own: they put things back, and whoever changed them again is somebody else. Known by
     /// the request id that AWS gave us, which nobody else's call can bear.
-    pub(crate) async fn less_our_own<A>(&self, plan: &Plan<A>, ledger: &impl LedgerRead) -> Target<'a> {
+    async fn less_our_own<A>(&self, plan: &Plan<A>, ledger: &impl LedgerRead) -> Target<'a> {
         let asked = |cause: &Cause| {
             cause.request_id.is_some() && plan.drifts.iter().any(|drift| cause.resources.contains(&drift.resource.id))
         };
@@ -139,7 +169,7 @@ pub(crate) async fn look<C: Control>(
     limits: &Limits,
 ) -> Result<Option<Report>, Fault> {
     let Some(survey) = survey::<C>(target, eyes, ledger, clock).await? else { return Ok(None) };
-    let target = &target.less_our_own(&survey.plan, ledger).await;
+    let target = &target.informed(&survey, ledger).await;
     let Survey { plan, standing, begun: _ } = &survey;
     let items: Vec<Item> = plan.steps.iter().map(Item::of).collect();
     let verdicts = guard::judge(&items, &target.key, standing, "", &BTreeMap::new(), limits);
@@ -157,14 +187,15 @@ pub(crate) async fn look<C: Control>(
     let overall = match (plan.steps.is_empty(), barred) {
         (false, Some((why, remedy))) => Outcome::Held { why, remedy },
         (false, None) if actions.iter().any(|action| action.outcome == Outcome::Planned) => Outcome::Planned,
-        (false, None) => crate::enforce::judged_only(&actions, plan, standing.now),
-        (true, _) => crate::enforce::idle(plan, standing.now),
+        (false, None) => judged_only(&actions, plan, standing.now),
+        (true, _) => idle(plan, standing.now),
     };
     let mut report = begin(target, mode, &survey.plan, clock.now());
     report.flapping = guard::flapping(&items, standing, "", limits).map(ToString::to_string).collect();
     report.by_order = by_order && !older_layer;
     report.older_layer = older_layer;
     report.actions = actions;
+    report.pace = pace(&overall, plan, false);
     report.overall = overall;
     Ok(Some(report))
 }
@@ -182,6 +213,7 @@ pub(crate) fn begin<A: Action>(target: &Target<'_>, mode: &str, plan: &Plan<A>, 
         event_path_blind: false,
         fresh: false,
         contended: false,
+        pace: Pace::Stuck,
         actions: vec![],
         held: held.clone(),
         notes: notes.clone(),

@@ -66,8 +66,8 @@ pub struct Settings {
 impl Settings {
     /// A function's time-out is far below this; a crashed run keeps others away for no longer.
     pub const LEASE: SignedDuration = SignedDuration::from_secs(120);
-    /// Re-sent this often at most: with doubling from five seconds, twenty minutes of trying, and fewer than the 16 hops at
-    /// which AWS would suspect a loop.
+    /// Looks that went nowhere before hints are given up on: with doubling from five seconds, twenty minutes of trying. Waiting for
+    /// AWS is no failure, and the functions say that their queue may call them again (`RecursiveLoop: Allow`).
     pub const ATTEMPTS: u32 = 8;
     /// A chain of rechecks ends after this, whatever its delays: the sweep has long taken over.
     pub const CHAIN: SignedDuration = SignedDuration::from_hours(6);

@@ -159,6 +159,19 @@ fn ids_are_found_in_both_encodings() {
             "tgw-attach-01234567",
         ),
         ("DisassociateRouteTable", json!({"associationId": "rtbassoc-01234567"}), "rtbassoc-01234567"),
+        ("DeleteRoute", json!({"routeTableId": "rtb-01234567", "destinationCidrBlock": "0.0.0.0/0"}), "rtb-01234567"),
+        ("ReleaseAddress", json!({"allocationId": "eipalloc-01234567"}), "eipalloc-01234567"),
+        ("DisassociateAddress", json!({"associationId": "eipassoc-01234567"}), "eipassoc-01234567"),
+        (
+            "ModifyVpcEndpointServiceConfiguration",
+            json!({"ModifyVpcEndpointServiceConfigurationRequest": {"ServiceId": "vpce-svc-0123456789abcdef0", "AcceptanceRequired": false}}),
+            "vpce-svc-0123456789abcdef0",
+        ),
+        (
+            "RejectVpcEndpointConnections",
+            json!({"RejectVpcEndpointConnectionsRequest": {"VpcEndpointId": {"tag": 1, "content": "vpce-0123456789abcdef0"}}}),
+            "vpce-0123456789abcdef0",
+        ),
         (
             "DeleteLogGroup",
             json!({"arn": "arn:aws:ec2:eu-west-1:111122223333:security-group/sg-01234567"}),
@@ -173,6 +186,20 @@ fn ids_are_found_in_both_encodings() {
     let created =
         hint(&call("CreateVpc", json!({"cidrBlock": "10.0.0.0/16"}), json!({"vpc": {"vpcId": "vpc-01234567"}})));
     assert_eq!(ids(&created), ["vpc-01234567"], "the id is in the response only");
+}
+
+#[test]
+fn a_log_group_is_nowhere_and_its_name_is_not_searched() {
+    let name = "/mine/vpc-0123456789abcdef0/sg-01234567";
+    let arn = format!("arn:aws:logs:eu-west-1:111122223333:log-group:{name}:*");
+    for request in [json!({ "logGroupName": name }), json!({ "logGroupIdentifier": arn })] {
+        let mut event = call("DeleteLogGroup", request, Value::Null);
+        event["source"] = json!("aws.logs");
+        event["detail"]["eventSource"] = json!("logs.amazonaws.com");
+        let hint = hint(&event);
+        assert_eq!(ids(&hint), Vec::<&str>::new(), "everything in the place is looked at");
+        assert_eq!(hint.causes[0].resources, [name.into()].into(), "and who did it is known by the group");
+    }
 }
 
 #[test]

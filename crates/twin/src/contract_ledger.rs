@@ -169,6 +169,9 @@ async fn tokens(ledger: &impl Ledger, salt: &str) {
     let standing = ledger.standing(&key, at(8)).await.expect("standing");
     let ours = BTreeMap::from([("nat-1".into(), at(6))]);
     assert_eq!(standing.created, ours, "what we created is known as ours; rules are judged by what they say");
+    let maker = ledger.maker(&key, &"nat-1".into()).await.expect("maker");
+    assert_eq!(maker.map(|record| record.token), Some(token.clone()), "and by what it was made");
+    assert_eq!(ledger.maker(&key, &"nat-2".into()).await.expect("maker"), None);
     let years = SignedDuration::from_hours(3 * 365 * 24);
     let much_later = ledger.standing(&key, at(6).saturating_add(years).expect("a time")).await.expect("standing");
     assert_eq!(much_later.created, ours, "however long ago");

@@ -135,6 +135,17 @@ impl reconciler::LedgerRead for Ledger {
         Ok(newest_first.take(limit).cloned().collect())
     }
 
+    async fn maker(&self, key: &LoopKey, id: &ResourceId) -> Result<Option<Record>, Fault> {
+        let tables = self.read("maker")?;
+        let made = |record: &&Record| {
+            record.key == *key
+                && record.result.as_ref().and_then(|result| result.as_ref().ok()).is_some_and(|receipt| {
+                    serde_json::from_value::<Receipt>(receipt.clone()).is_ok_and(|receipt| receipt.created.contains(id))
+                })
+        };
+        Ok(tables.records.iter().rev().find(made).filter(|_| !id.as_str().starts_with("sgr-")).cloned())
+    }
+
     async fn known(&self, place: &Place) -> Result<BTreeSet<TopologyId>, Fault> {
         let tables = self.read("known")?;
         Ok(tables.bindings.keys().filter(|(at, _)| at == place).map(|(_, topology)| topology.clone()).collect())

@@ -100,6 +100,13 @@ pub(super) async fn records(table: &Table, key: &LoopKey, limit: usize) -> Resul
     Ok(found.iter().map(|item| item::body(item).unwrap_or_else(|fault| unreadable(item, key, fault))).collect())
 }
 
+pub(super) async fn maker(table: &Table, key: &LoopKey, id: &ResourceId) -> Result<Option<Record>, Fault> {
+    let pk = keys::control(key);
+    let Some(mark) = table.get(&pk, &keys::resource(id)).await? else { return Ok(None) };
+    let token: ClientToken = item::body(&mark)?;
+    table.get(&pk, &keys::record(&token)).await?.as_ref().map(item::body).transpose()
+}
+
 /// A record that cannot be read, as far as its item tells: the rest of the history is shown beside it.
 fn unreadable(item: &Item, key: &LoopKey, fault: Fault) -> Record {
     let token = item::optional(item, "sk").unwrap_or_default().trim_start_matches(keys::RECORD);

@@ -63,6 +63,7 @@ fn told(message: &mut String, report: &Report) {
         event_path_blind,
         fresh: _,
         contended: _,
+        pace: _,
         actions,
         held,
         notes,
@@ -216,6 +217,7 @@ mod tests {
             event_path_blind: false,
             fresh: false,
             contended: false,
+            pace: reconciler::Pace::Stuck,
             actions: vec![ActionOutcome {
                 resource: resource.clone(),
                 name: "main/alb".into(),

@@ -5,6 +5,7 @@ use super::ids::Found;
 use super::{Decoded, Envelope};
 use crate::{Cause, Principal};
 use serde_json::Value;
+use topology::ResourceId;
 
 pub(super) fn decode(envelope: &Envelope<'_>) -> Decoded {
     let record = envelope.detail;
@@ -20,7 +21,12 @@ pub(super) fn decode(envelope: &Envelope<'_>) -> Decoded {
     }
     let mut found = Found::default();
     let mut subject = std::collections::BTreeSet::new();
-    for part in ["requestParameters", "responseElements", "serviceEventDetails"] {
+    let logs = text(record, "eventSource") == Some("logs.amazonaws.com");
+    if logs {
+        // A log group is in no VPC, and whoever names one may write ids of anything into its name: everything here is looked at.
+        subject.extend(log_group(record.get("requestParameters").unwrap_or(&Value::Null)));
+    }
+    for part in ["requestParameters", "responseElements", "serviceEventDetails"].into_iter().filter(|_| !logs) {
         let mut here = Found::default();
         here.collect(record.get(part).unwrap_or(&Value::Null));
         found.ids.append(&mut here.ids);
@@ -40,6 +46,14 @@ pub(super) fn decode(envelope: &Envelope<'_>) -> Decoded {
         resources: subject,
     };
     Decoded::Look(vec![envelope.hint(found, vec![cause], at)])
+}
+
+/// The name of the log group that a call is about: given as it is, or in an ARN, which may end in `:*`.
+fn log_group(request: &Value) -> Option<ResourceId> {
+    let given =
+        ["logGroupName", "logGroupIdentifier", "resourceIdentifier"].iter().find_map(|field| owned(request, field))?;
+    let name = given.split_once(":log-group:").map_or(given.as_str(), |(_, name)| name.trim_end_matches(":*"));
+    Some(name.into())
 }
 
 /// Who called. `type` is missing for service events, `sessionIssuer` is `{}` or absent for users and root.

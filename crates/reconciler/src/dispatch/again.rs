@@ -1,6 +1,6 @@
 //! Looking again: hints go back to the queue with a growing delay, and to a person when that does not end.
 
-use crate::{Hint, Outbox, Settings};
+use crate::{Hint, Outbox, Pace, Settings};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use topology::{Place, ResourceId, TopologyId};
@@ -12,6 +12,8 @@ const MOST_CAUSES: usize = 100;
 pub(crate) enum Again {
     /// On their way back.
     Sent,
+    /// Left to the sweep: the next one comes sooner, or the chain has become too long.
+    Left,
     /// Put aside, with the reason.
     GivenUp(String),
     /// Neither worked: their messages must fail.
@@ -23,8 +25,23 @@ pub(crate) enum Again {
 pub(crate) enum Because {
     /// They could not be finished: a growing delay, never less than this, and the attempts are counted.
     Unfinished(SignedDuration),
+    /// Something was done and more is to come, after this: that is no failure, and those before it are forgiven.
+    Moving(SignedDuration),
+    /// AWS or a time is awaited: that is no failure.
+    Waiting(SignedDuration),
     /// Another run holds the lease: that says nothing against this one, which must not fall behind with every try.
     Contended,
+}
+
+impl Because {
+    /// Why a run that stands so is looked at again.
+    pub(crate) fn of(pace: Pace, after: SignedDuration) -> Self {
+        match pace {
+            Pace::Stuck => Self::Unfinished(after),
+            Pace::Waits => Self::Waiting(after),
+            Pace::Moves => Self::Moving(after),
+        }
+    }
 }
 
 /// Sends hints again, or gives them up when they were sent often or long enough.
@@ -40,7 +57,14 @@ pub(crate) async fn again(
     // An event may be old, or may lie about its time: only what was seen here makes a chain too long.
     let since = chain_since(hints.iter());
     let long = since.is_some_and(|since| now.duration_since(since) > Settings::CHAIN);
-    if attempt >= Settings::ATTEMPTS || long {
+    if let Because::Moving(after) | Because::Waiting(after) = because
+        && (long || after > Settings::LONGEST_DELAY)
+    {
+        tracing::info!(why, ?since, "left to the sweep");
+        return Again::Left;
+    }
+    let spent = attempt >= Settings::ATTEMPTS && !matches!(because, Because::Moving(_) | Because::Waiting(_));
+    if spent || long {
         let why = format!("{why} (after {attempt} attempts since {})", since.unwrap_or(now));
         return match outbox.dead_letter(&hints, &why).await {
             Ok(()) => Again::GivenUp(why),
@@ -53,6 +77,8 @@ pub(crate) async fn again(
             let doubled = settings.recheck.checked_mul(1 << attempt.min(10)).unwrap_or(Settings::LONGEST_DELAY);
             (least.max(doubled).min(Settings::LONGEST_DELAY), attempt + 1)
         }
+        Because::Moving(least) => (least.max(settings.recheck), 0),
+        Because::Waiting(least) => (least.max(settings.recheck), attempt),
     };
     let since = |hint: &Hint| Some(hint.chain_since.unwrap_or(now));
     let next: Vec<Hint> = hints.into_iter().map(|hint| Hint { attempt, chain_since: since(&hint), ..hint }).collect();

@@ -178,10 +178,12 @@ async fn run_errand<C, E, H, L, O, K>(
             Some((Because::Contended, Fault::new("reconcile", crate::FaultClass::Retryable, why.clone())))
         }
         Outcome::Converging { recheck_after, why } => Some((
-            Because::Unfinished(*recheck_after),
+            Because::of(report.pace, *recheck_after),
             Fault::new("reconcile", crate::FaultClass::Retryable, why.clone()),
         )),
-        Outcome::Failed(fault) if fault.is_retryable() => Some((AT_ONCE, fault.clone())),
+        Outcome::Failed(fault) if fault.is_retryable() => {
+            Some((Because::of(report.pace, SignedDuration::ZERO), fault.clone()))
+        }
         Outcome::Failed(_)
         | Outcome::InSync
         | Outcome::Planned
@@ -215,7 +217,7 @@ async fn put_off<C: Control>(
     let count = hints.len() as u64;
     let why = fault.to_string();
     match again(hints, because, &why, settings, outbox, clock.now()).await {
-        Again::Sent => {}
+        Again::Sent | Again::Left => {}
         Again::Lost => batch.fail(positions),
         Again::GivenUp(why) => {
             batch.metrics.dead_lettered += count;

@@ -1,9 +1,10 @@
 //! What a run as a whole came to: by what was observed last, never by what the calls answered.
 
 use super::{Progress, Stop};
-use crate::{ActionOutcome, Fault, FaultClass, Outcome};
+use crate::Outcome;
+use crate::overall::worst;
 use jiff::{SignedDuration, Timestamp};
-use topology::{Action, Plan, Unseen};
+use topology::{Action, Plan};
 
 /// The run took the lease.
 pub(super) fn overall<A: Action>(
@@ -49,43 +50,4 @@ fn tried(outcome: &Outcome) -> bool {
         | Outcome::Held { .. }
         | Outcome::Skipped { .. } => false,
     }
-}
-
-/// The guard let nothing through.
-pub(crate) fn judged_only<A: Action>(actions: &[ActionOutcome], plan: &Plan<A>, now: Timestamp) -> Outcome {
-    worst(actions.iter().map(|action| action.outcome.clone()), plan, now)
-}
-
-/// Nothing is planned.
-pub(crate) fn idle<A: Action>(plan: &Plan<A>, now: Timestamp) -> Outcome {
-    worst(std::iter::empty(), plan, now)
-}
-
-/// What must be looked at again comes first, then what failed for good, then what is held.
-fn worst<A: Action>(outcomes: impl Iterator<Item = Outcome>, plan: &Plan<A>, now: Timestamp) -> Outcome {
-    let Plan { steps: _, drifts: _, held, wait, blind, notes: _ } = plan;
-    let waiting = wait.iter().map(|wait| Outcome::Converging {
-        recheck_after: wait.until.duration_since(now).max(SignedDuration::ZERO),
-        why: wait.why.clone(),
-    });
-    let unseen = blind.iter().filter_map(|unseen| match unseen {
-        Unseen::OutOfScope => None,
-        Unseen::Failed { retryable, why } => {
-            let class = if *retryable { FaultClass::Retryable } else { FaultClass::Terminal };
-            Some(Outcome::Failed(Fault::new("observe", class, why.clone())))
-        }
-    });
-    let held = held.iter().map(|held| Outcome::Held { why: held.why.clone(), remedy: held.remedy.clone() });
-    let rank = |outcome: &Outcome| match outcome {
-        Outcome::Failed(fault) if fault.is_retryable() => 0,
-        Outcome::Converging { .. } => 1,
-        Outcome::Failed(_) => 2,
-        Outcome::Held { .. } => 3,
-        Outcome::Skipped { .. } => 4,
-        Outcome::Planned => 5,
-        Outcome::Applied => 6,
-        Outcome::InSync => 7,
-    };
-    // min_by_key keeps the first of equals: the plan's own order.
-    outcomes.chain(unseen).chain(waiting).chain(held).min_by_key(rank).unwrap_or(Outcome::InSync)
 }

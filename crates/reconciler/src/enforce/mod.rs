@@ -4,17 +4,17 @@ mod conclude;
 mod perform;
 mod undo;
 
-pub(crate) use conclude::{idle, judged_only};
 pub(crate) use undo::{Undone, undo};
 
 use crate::guard::{self, Item, StackView, Verdict};
+use crate::overall::{judged_only, pace};
 use crate::survey::{Survey, begin, described, refused, survey};
 use crate::{
     ActionOutcome, Clock, Fault, Hands, Lease, Ledger, Limits, Outcome, Report, Run, Settings, StackStatus, Stacks,
     Target,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use topology::{Action, Control, Place, StackId, Step, TopologyId};
+use topology::{Action, Control, Place, Plan, StackId, Step, TopologyId};
 
 /// What the loop gathers while it works.
 struct Progress {
@@ -53,6 +53,12 @@ impl Progress {
         }
     }
 
+    /// Whether something that was accepted need not be done again.
+    fn moved<A: Action>(&self, last: &Plan<A>) -> bool {
+        let left: BTreeSet<String> = last.steps.iter().map(|step| perform::key_of(&step.action)).collect();
+        self.accepted.difference(&left).next().is_some()
+    }
+
     fn outcome(&self, key: &str) -> Option<&Outcome> {
         self.known.get(key).and_then(|at| self.outcomes.get(*at)).map(|known| &known.outcome)
     }
@@ -68,7 +74,7 @@ pub async fn enforce<C: Control>(
     run: &Run,
 ) -> Result<Option<Report>, Fault> {
     let Some(first) = survey::<C>(target, hands, ledger, clock).await? else { return Ok(None) };
-    let target = &target.less_our_own(&first.plan, ledger).await;
+    let target = &target.informed(&first, ledger).await;
     let mut report = begin(target, "enforce", &first.plan, clock.now());
     let mut statuses = BTreeMap::new();
     let verdicts = judged(&first, target, hands, &mut statuses, &settings.limits, run).await;
@@ -79,7 +85,8 @@ pub async fn enforce<C: Control>(
         let verdicts = first.plan.steps.iter().zip(verdicts);
         let outcomes = verdicts.filter_map(|(step, verdict)| refused(step, verdict, first.standing.now));
         report.actions = outcomes.collect();
-        report.overall = conclude::judged_only(&report.actions, &first.plan, first.standing.now);
+        report.overall = judged_only(&report.actions, &first.plan, first.standing.now);
+        report.pace = pace(&report.overall, &first.plan, false);
         return Ok(Some(report));
     }
     let Some(lease) = ledger.lease(&target.key, &run.id, clock.now(), settings.lease).await? else {
@@ -98,6 +105,7 @@ pub async fn enforce<C: Control>(
     }
     report.older_layer = matches!(progress.stopped, Some(Stop::Older(..)));
     report.overall = conclude::overall(&progress, &last.plan, now, settings.recheck);
+    report.pace = pace(&report.overall, &last.plan, progress.moved(&last.plan));
     report.actions = progress.outcomes;
     report.held = last.plan.held;
     report.finished = now;

@@ -234,6 +234,6 @@ fn late(run: &Run, clock: &impl Clock) -> bool {
     run.deadline.is_some_and(|deadline| clock.now() >= deadline)
 }
 
-fn key_of(action: &impl Action) -> String {
+pub(super) fn key_of(action: &impl Action) -> String {
     serde_json::to_string(action).unwrap_or_else(|_| action.to_string())
 }

@@ -224,7 +224,7 @@ where
         if let Outcome::Converging { recheck_after, why } = &report.overall {
             // The loop goes on with it; whoever asked need not wait.
             let hint = hint(served, topology, only, now);
-            let because = if report.contended { Because::Contended } else { Because::Unfinished(*recheck_after) };
+            let because = if report.contended { Because::Contended } else { Because::of(report.pace, *recheck_after) };
             let sent = again(vec![hint], because, why, &settings, ports.outbox, now).await;
             if matches!(sent, Again::Lost) {
                 tracing::warn!(topology = %id, "the recheck could not be sent: the sweep looks again");

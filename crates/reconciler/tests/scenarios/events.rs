@@ -153,6 +153,29 @@ async fn a_deleted_group_is_looked_for() {
 }
 
 #[tokio::test]
+async fn what_is_deleted_beside_something_of_a_stranger_s_is_looked_for() {
+    let world = World::new().await;
+    let stranger = world.ec2.outside(|ec2| {
+        let vpc = ec2.create_vpc("10.9.0.0/16").unwrap();
+        ec2.create_group(&vpc, "app").unwrap()
+    });
+    world.expose();
+    let mut event: serde_json::Value =
+        serde_json::from_str(&world.event("DeleteFlowLogs", &"sg-0badc0de0badc0de0".into())).unwrap();
+    event["detail"]["requestParameters"]["FlowLogId"] = json!({ "content": stranger.as_str() });
+    let outcome = world.dispatch(&[event.to_string()]).await;
+    assert_eq!(outcome.reports.len(), 1, "whose the deleted one was, nobody can say");
+    assert!(world.in_line());
+}
+
+#[tokio::test]
+async fn what_is_new_and_not_shown_yet_is_looked_for() {
+    let world = World::new().await;
+    let event = world.event("CreateVpcEndpointServiceConfiguration", &"sg-0badc0de0badc0de0".into());
+    assert_eq!(world.dispatch(&[event]).await.reports.len(), 1, "not known to AWS yet is not nobody's");
+}
+
+#[tokio::test]
 async fn a_huge_event_is_read_and_a_larger_one_goes_to_a_person() {
     let world = World::new().await;
     let event: serde_json::Value = serde_json::from_str(&world.expose()).unwrap();

@@ -23,8 +23,12 @@ struct Gateways;
 #[derive(Clone, Debug, PartialEq)]
 enum Gateway {
     Pending,
-    Available { routed: bool },
+    Available {
+        routed: bool,
+    },
     NeedsApproval,
+    /// Nothing may be done for an hour.
+    Resting,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +91,10 @@ impl Control for Gateways {
                 let until = standing.now + SignedDuration::from_secs(90);
                 plan.wait = Some(Wait { until, why: "the gateway is pending".into() });
             }
+            Seen::Present(Gateway::Resting) => {
+                let until = standing.now + SignedDuration::from_hours(1);
+                plan.wait = Some(Wait { until, why: "the gateway is left alone".into() });
+            }
             Seen::Present(Gateway::Available { routed: false }) => _ = plan.push(Step::new(Act::Route)),
             Seen::Present(Gateway::Available { routed: true }) => {}
             Seen::Present(Gateway::NeedsApproval) if standing.in_force(Verb::Approve).next().is_some() => {
@@ -110,6 +118,8 @@ struct Sky {
     /// Describes that do not show a creation yet.
     lag: usize,
     lose: bool,
+    /// Calls that do nothing.
+    refusing: usize,
     created: BTreeMap<String, u32>,
     calls: Vec<Act>,
 }
@@ -138,6 +148,10 @@ impl Apply<Gateways> for Cloud {
     async fn apply(&self, _: &Place, act: &Act, token: &ClientToken) -> Result<Receipt, Fault> {
         let mut sky = self.sky.lock().unwrap();
         sky.calls.push(act.clone());
+        if sky.refusing > 0 {
+            sky.refusing -= 1;
+            return Err(Fault::new("CreateNatGateway", FaultClass::Retryable, "slow down"));
+        }
         match act {
             Act::Create => {
                 *sky.created.entry(token.0.clone()).or_default() += 1;
@@ -336,4 +350,63 @@ async fn a_plan_knows_whether_a_person_asks_and_its_notes_are_told() {
     let done = test.by_hand(json!({"topology": "shop", "mode": "enforce", "reason": "r"})).await;
     assert_eq!(done.reports[0].notes, plan.reports[0].notes, "enforcing does what planning shows");
     assert_eq!(test.woken().await.notes, ["asked by nobody"]);
+}
+
+#[tokio::test]
+async fn waiting_is_bounded_by_time_only_and_then_left_to_the_sweep() {
+    let test = Test::new().await;
+    converging(&test.woken().await.overall);
+    let mut looks = 0;
+    loop {
+        let mut rechecks = test.world.rechecks();
+        let Some(body) = rechecks.pop() else { break };
+        assert_eq!(converging(&test.on(body).await.overall), "the gateway is pending");
+        looks += 1;
+    }
+    assert!((200..=250).contains(&looks), "six hours of ninety seconds: {looks}");
+    assert_eq!(converging(&test.woken().await.overall), "the gateway is pending", "and the next look begins anew");
+    let sent = test.world.outbox.take();
+    assert_eq!((sent.resent.len(), sent.dead.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn what_is_far_off_is_left_to_the_sweep_at_once() {
+    let test = Test::new().await;
+    test.sky(|sky| sky.gateway = Some(Gateway::Resting));
+    converging(&test.woken().await.overall);
+    let sent = test.world.outbox.take();
+    assert_eq!((sent.resent.len(), sent.dead.len()), (0, 0), "the sweep comes sooner than that");
+}
+
+#[tokio::test]
+async fn looks_that_go_nowhere_are_bounded() {
+    let test = Test::new().await;
+    test.sky(|sky| sky.refusing = usize::MAX);
+    test.woken().await;
+    let mut looks = 0;
+    let why = loop {
+        let sent = test.world.outbox.take();
+        if let [(_, why)] = sent.dead.as_slice() {
+            break why.clone();
+        }
+        test.world.clock.advance(sent.resent[0].1);
+        test.on(reconciler::recheck_body(&sent.resent[0].0)).await;
+        looks += 1;
+        assert!(looks < 20, "given up on in the end");
+    };
+    assert!(why.contains("slow down") && why.contains("after 8 attempts"), "{why}");
+}
+
+#[tokio::test]
+async fn progress_forgives_what_failed_before_it() {
+    let test = Test::new().await;
+    test.sky(|sky| sky.refusing = 8);
+    let mut report = test.woken().await;
+    for _ in 0..8 {
+        assert!(matches!(&report.overall, Outcome::Failed(fault) if fault.is_retryable()), "{:?}", report.overall);
+        report = test.recheck().await;
+    }
+    assert_eq!(converging(&report.overall), "the gateway is pending");
+    let sent = test.world.outbox.take();
+    assert_eq!(sent.resent[0].0[0].attempt, 0, "what comes next has all its attempts");
 }
