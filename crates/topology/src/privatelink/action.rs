@@ -1,6 +1,6 @@
 //! How a [`Change`] is named, shown, taken back and split.
 
-use super::{Change, ConnectionRef, Places, ServiceRef};
+use super::{Change, ConnectionRef, ConnectionState, Places, ServiceRef};
 use crate::core::{Action, Effect, Field, Inverse, Receipt, ResourceId, ResourceKey, Slot};
 use std::fmt;
 
@@ -62,6 +62,10 @@ impl Action for Change {
     fn effect(&self) -> Effect {
         match self {
             Self::Acceptance { .. } => Effect::Change,
+            // Nothing goes that was there: strangers who ask in numbers must not use up the removals of an hour.
+            Self::Reject { service: _, connection, why: _ } if connection.was == ConnectionState::PendingAcceptance => {
+                Effect::Change
+            }
             Self::AttachBalancers { .. } | Self::AllowPrincipals { .. } | Self::Accept { .. } => Effect::Add,
             Self::DetachBalancers { .. } | Self::DisallowPrincipals { .. } | Self::Reject { .. } => Effect::Remove,
         }

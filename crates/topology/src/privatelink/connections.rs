@@ -51,6 +51,9 @@ pub(super) fn plan(builder: &mut Builder<'_>, unit: &Unit<'_>, observed: &[Obser
             present(builder, unit, connection, *verdict, &mut rooms);
         }
     }
+    for (connection, verdict) in judged.iter().filter(|(one, _)| one.state == ConnectionState::Rejected) {
+        refused(builder, unit, connection, *verdict);
+    }
     // What needs no place goes first: it takes one of its account's all the same.
     let limited = |verdict: &Verdict<'_>| matches!(verdict, Verdict::Account(Some(_)));
     let waiting = || judged.iter().filter(|(one, _)| one.state == ConnectionState::PendingAcceptance);
@@ -162,6 +165,20 @@ fn present(
         ..Step::new(reject(unit, connection, why))
     };
     builder.step(if contains { Rank::Contain } else { Rank::Withdraw }, step);
+}
+
+/// One that is over, although it may be in: nobody on this side can bring it back.
+fn refused(builder: &mut Builder<'_>, unit: &Unit<'_>, connection: &ObservedConnection, verdict: Verdict<'_>) {
+    match verdict {
+        Verdict::Approved(_) | Verdict::Endpoint | Verdict::Account(_) => {
+            let owner = &connection.owner;
+            let why = format!(
+                "a connection of account {owner} was refused and might be in: its consumer has to make a new one"
+            );
+            builder.drift(unit, connection, Severity::Advice, why);
+        }
+        Verdict::Rejected(_) | Verdict::Denied(_) | Verdict::Expired(..) | Verdict::Stranger => {}
+    }
 }
 
 /// One that waits for us.

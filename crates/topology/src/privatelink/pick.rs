@@ -5,9 +5,9 @@
 //! connections that were never ours to judge.
 //!
 //! 1. tags of the topology and the service, and made by a CloudFormation stack: only CloudFormation can write that mark;
-//! 2. tags of the topology and the service: how a service is adopted that was not rendered;
-//! 3. made by a stack, in front of the declared load balancer, and the tags gone: whoever takes a tag off must not thereby switch
-//!    enforcement off.
+//! 2. tags of the topology and the service alone, which is how a service is adopted that was not rendered; or made by a stack, in front
+//!    of the declared load balancer, with the tags gone: whoever takes a tag off must not thereby switch enforcement off, nor turn it
+//!    towards a copy.
 
 use super::{Desired, ObservedBalancer, ObservedService, SERVICE_TAG, Sighting, TOPOLOGY_TAG};
 use crate::core::ServiceName;
@@ -69,7 +69,7 @@ fn mark(
     let rank = match (tagged, service.stack.is_some()) {
         (true, true) => 0,
         (true, false) => 1,
-        (false, true) if unclaimed && before => 2,
+        (false, true) if unclaimed && before => 1,
         (false, _) => return None,
     };
     Some(Mark { rank, elsewhere: !before })

@@ -363,7 +363,9 @@ impl<'a> Builder<'a> {
             severity: Severity::Drift,
             summary: format!("{} endpoint services claim to be it", ids.len()),
         });
-        let remedy = format!("take the tag {SERVICE_TAG} off those that are not, with aws ec2 delete-tags");
+        let remedy = format!(
+            "mark the one that is: take the tag {SERVICE_TAG} off those that are not (aws ec2 delete-tags), or give it another value there"
+        );
         self.plan.held.push(Held { resource, name: name.to_string(), why, remedy });
     }
 
