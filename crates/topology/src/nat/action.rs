@@ -8,7 +8,7 @@ impl Change {
     /// What it changes; for what is to be made, the place that it is made in.
     pub fn thing(&self) -> &Thing {
         match self {
-            Self::AllocateAddress { subnet: thing, tags: _ }
+            Self::AllocateAddress { vpc: thing, tags: _ }
             | Self::CreateGateway { home: thing, gateway: _, tags: _ }
             | Self::CreateRoute { table: thing, to: _ }
             | Self::ReplaceRoute { table: thing, from: _, from_works: _, to: _ }
@@ -50,9 +50,9 @@ impl Action for Change {
             return Inverse::None("it was so before the call: nothing was changed".into());
         }
         match self {
-            Self::AllocateAddress { subnet, tags: _ } => match created.as_slice() {
+            Self::AllocateAddress { vpc, tags: _ } => match created.as_slice() {
                 [allocation] => Inverse::Exact(Self::ReleaseAddress {
-                    address: Thing { key: subnet.key.place.key(allocation.clone()), name: subnet.name.clone() },
+                    address: Thing { key: vpc.key.place.key(allocation.clone()), name: vpc.name.clone() },
                     public_ip: String::new(),
                 }),
                 _ => Inverse::None("AWS did not say which address it gave".into()),
@@ -86,7 +86,7 @@ impl Action for Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AllocateAddress { subnet: Thing { key: _, name }, tags: _ } => {
+            Self::AllocateAddress { vpc: Thing { key: _, name }, tags: _ } => {
                 write!(f, "allocate an address for {name}")
             }
             Self::CreateGateway { home: Thing { key: _, name }, gateway, tags: _ } => match gateway {

@@ -41,8 +41,8 @@ pub enum Change {
     /// `AllocateAddress`. It takes no client token: the adapter puts the token in the tag `plumbline:intent`, and looks for an
     /// address with that tag before it asks for one.
     AllocateAddress {
-        /// The public subnet that it is for.
-        subnet: Thing,
+        /// The VPC that it is for.
+        vpc: Thing,
         /// The tags that it gets, beside `plumbline:intent`.
         tags: BTreeMap<String, String>,
     },

@@ -1,7 +1,7 @@
 //! The control: what it reads of a topology, what it must look at, and its plan.
 
-use super::{Change, Desired, Observed};
-use crate::core::{Control, ControlId, Place, Plan, ResourceId, Scope, Standing, Unseen, Verb};
+use super::{Change, Desired, Observed, planner};
+use crate::core::{Control, ControlId, Place, Plan, ResourceId, Scope, Standing, Verb};
 use crate::topology::Topology;
 use std::collections::BTreeSet;
 
@@ -29,8 +29,7 @@ impl Control for Nat {
         Scope::Only(hinted.clone())
     }
 
-    fn plan(_: &Place, _: &Desired, _: &Observed, _: &Standing) -> Plan<Change> {
-        let unseen = Unseen::Failed { retryable: false, why: "nothing is planned yet".into() };
-        Plan { blind: vec![unseen], ..Plan::default() }
+    fn plan(place: &Place, desired: &Desired, observed: &Observed, standing: &Standing) -> Plan<Change> {
+        planner::plan(place, desired, observed, standing)
     }
 }

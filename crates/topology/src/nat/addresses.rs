@@ -1,0 +1,127 @@
+//! The addresses of gateways: which one to use, and which one to give back.
+
+use super::facts::{Facts, Health, ZONE};
+use super::making::Replayed;
+use super::planner::{Builder, Rank};
+use super::posts::Post;
+use super::{Change, Gateways, ObservedAddress, ObservedGateway};
+use crate::core::{ResourceId, Severity, Step, ZoneLetter};
+use std::collections::BTreeSet;
+
+/// How a new gateway comes by its address.
+pub(super) enum Way {
+    /// This one is free.
+    Use(ResourceId),
+    /// None is there.
+    Allocate,
+    /// The right one is not free yet.
+    Wait(String),
+    /// A person must see to it.
+    Held(String, String),
+    /// It is not known which there are.
+    Unseen,
+}
+
+/// The address that is declared for a zone; else the one that we have for it, which partners may have let in; else a new one.
+pub(super) fn way(facts: &Facts<'_>, zone: &ZoneLetter, replayed: &Replayed) -> Way {
+    let Some(addresses) = &facts.addresses else { return Way::Unseen };
+    match facts.declared_address(zone) {
+        Some(Ok(address)) => return declared(facts, address),
+        Some(Err(why)) => {
+            return Way::Held(why, format!("correct `nat.addresses` of zone {zone}, or make the address"));
+        }
+        None => {}
+    }
+    if replayed.addresses.contains(zone.as_str()) {
+        return Way::Wait(format!("the address of zone {zone} is on its way into the ledger"));
+    }
+    let ours = || addresses.iter().copied().filter(|address| is_for(facts, address, zone));
+    let free: Vec<&ObservedAddress> = ours().filter(|address| address.association.is_none()).collect();
+    let last = |address: &&&ObservedAddress| users(facts, address).map(|gateway| gateway.created).max();
+    if let Some(address) = free.iter().max_by_key(last) {
+        return Way::Use(address.allocation.clone());
+    }
+    // It becomes free when its gateway is gone. One that somebody put to another use is not waited for.
+    let leaving = ours().find_map(|address| {
+        let gateway = users(facts, address).find(|gateway| is_leaving(facts, gateway))?;
+        Some(Way::Wait(format!("{} gives its address back when it is gone", gateway.id)))
+    });
+    leaving.unwrap_or(Way::Allocate)
+}
+
+fn declared(facts: &Facts<'_>, address: &ObservedAddress) -> Way {
+    if address.association.is_none() {
+        return Way::Use(address.allocation.clone());
+    }
+    let users: Vec<&ObservedGateway> = users(facts, address).collect();
+    let used = match users.iter().find(|gateway| !matches!(facts.health(gateway), Health::Gone | Health::Failed)) {
+        Some(gateway) => gateway.id.to_string(),
+        None => match users.first() {
+            Some(gateway) => return Way::Wait(format!("{} gives its address back when it is gone", gateway.id)),
+            None => address.user.as_ref().map_or_else(|| "something else".to_owned(), ToString::to_string),
+        },
+    };
+    let association = address.association.as_ref().map_or("", ResourceId::as_str);
+    Way::Held(
+        format!("{} ({}) is declared for the gateway, and {used} uses it", address.public_ip, address.allocation),
+        format!(
+            "free it (aws ec2 disassociate-address --association-id {association}), or name another under `nat.addresses`"
+        ),
+    )
+}
+
+fn is_leaving(facts: &Facts<'_>, gateway: &ObservedGateway) -> bool {
+    match facts.health(gateway) {
+        Health::Gone => true,
+        // Ours is cleaned away; somebody else's goes by itself within the hour.
+        Health::Failed => facts.ours(&gateway.id, &gateway.tags),
+        Health::Good | Health::Away | Health::Coming | Health::Cut | Health::Private => false,
+    }
+}
+
+fn is_for(facts: &Facts<'_>, address: &ObservedAddress, zone: &ZoneLetter) -> bool {
+    facts.ours(&address.allocation, &address.tags) && address.tags.get(ZONE).is_some_and(|tag| tag == zone.as_str())
+}
+
+/// The gateways that AWS shows with an address, whatever became of them.
+fn users<'a>(facts: &Facts<'a>, address: &ObservedAddress) -> impl Iterator<Item = &'a ObservedGateway> {
+    let allocation = address.allocation.clone();
+    let has = move |gateway: &&ObservedGateway| {
+        gateway.addresses.iter().any(|used| used.allocation.as_ref() == Some(&allocation))
+    };
+    facts.gateways.iter().copied().filter(has).collect::<Vec<_>>().into_iter()
+}
+
+/// Gives back what is ours, free, and not kept for a gateway that shall come.
+pub(super) fn release(builder: &mut Builder<'_>, facts: &Facts<'_>, posts: &[Post<'_>], replayed: &Replayed) {
+    let mut kept: BTreeSet<&ZoneLetter> = posts
+        .iter()
+        .filter(|post| post.keeper.is_none())
+        .filter_map(|post| post.zone.as_ref())
+        .filter(|zone| !facts.declared.addresses.contains_key(*zone))
+        .collect();
+    if let Gateways::Zonal(zones) = &facts.declared.gateways {
+        // Its gateway may come to need it again when the zone may be relied upon.
+        kept.extend(zones.iter().filter(|zone| facts.away.contains_key(*zone)));
+    }
+    for address in facts.addresses.iter().flatten().copied() {
+        if !facts.ours(&address.allocation, &address.tags) || replayed.allocations.contains(&address.allocation) {
+            continue;
+        }
+        let zone = address.tags.get(ZONE).map(|zone| ZoneLetter::new(zone.as_str()));
+        if kept.iter().any(|kept| Some(*kept) == zone.as_ref()) {
+            continue;
+        }
+        let thing = builder.thing(&address.allocation, facts.label(zone.as_ref()));
+        let mut users = users(facts, address).filter(|gateway| facts.health(gateway) != Health::Gone);
+        if address.association.is_none() && users.next().is_none() {
+            builder.drift(&thing, Severity::Drift, format!("nothing uses its address {} any more", address.public_ip));
+            let change = Change::ReleaseAddress { address: thing, public_ip: address.public_ip.clone() };
+            builder.step(Rank::Remove, Step::new(change));
+        } else if users.next().is_none()
+            && let Some(gateway) = self::users(facts, address).find(|gateway| is_leaving(facts, gateway))
+        {
+            builder.soon(format!("{} gives its address back when it is gone", gateway.id));
+        }
+    }
+}
