@@ -19,7 +19,7 @@ impl Apply<Nat> for Network {
     async fn apply(&self, place: &Place, action: &Change, token: &ClientToken) -> Result<Receipt, Fault> {
         let clients = self.clients.regional(place)?;
         match action {
-            Change::AllocateAddress { subnet: _, tags } => allocate(&clients, tags, token).await,
+            Change::AllocateAddress { vpc: _, tags } => allocate(&clients, tags, token).await,
             Change::CreateGateway { home: _, gateway, tags } => create_gateway(&clients, gateway, tags, token).await,
             Change::CreateRoute { table, to } => routes::create(&clients, &table.key.id, to).await,
             Change::ReplaceRoute { table, from, from_works: _, to } => {
