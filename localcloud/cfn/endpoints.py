@@ -108,6 +108,30 @@ def _update_permissions(service_id: str, old: Properties, new: Properties) -> di
     return {}
 
 
+def _create_notification(logical_id: str, properties: Properties, stack: str) -> Created:
+    del logical_id, stack
+    wanted = pick(properties, "ServiceId", "ConnectionNotificationArn", "ConnectionEvents")
+    if "VPCEndpointId" in properties:
+        wanted["VpcEndpointId"] = properties["VPCEndpointId"]
+    made = client().create_vpc_endpoint_connection_notification(**wanted)["ConnectionNotification"]
+    return made["ConnectionNotificationId"], {"VPCEndpointConnectionNotificationId": made["ConnectionNotificationId"]}
+
+
+def _update_notification(notification_id: str, old: Properties, new: Properties) -> dict[str, Any]:
+    del old
+    client().modify_vpc_endpoint_connection_notification(
+        ConnectionNotificationId=notification_id, **pick(new, "ConnectionNotificationArn", "ConnectionEvents")
+    )
+    return {"VPCEndpointConnectionNotificationId": notification_id}
+
+
+def _delete_service(service_id: str, properties: Properties) -> None:
+    del properties
+    failed = client().delete_vpc_endpoint_service_configurations(ServiceIds=[service_id]).get("Unsuccessful") or []
+    if failed and "NotFound" not in failed[0]["Error"]["Code"]:
+        raise ValueError(failed[0]["Error"]["Message"])
+
+
 def register_types() -> None:
     """Register the types of this file."""
     register(
@@ -123,7 +147,7 @@ def register_types() -> None:
         "AWS::EC2::VPCEndpointService",
         ResourceType(
             _create_service,
-            lambda service_id, _: client().delete_vpc_endpoint_service_configurations(ServiceIds=[service_id]),
+            _delete_service,
             _update_service,
         ),
     )
@@ -136,6 +160,18 @@ def register_types() -> None:
             ),
             _update_permissions,
             replaced_by=("ServiceId",),
+            tagged=False,
+        ),
+    )
+    register(
+        "AWS::EC2::VPCEndpointConnectionNotification",
+        ResourceType(
+            _create_notification,
+            lambda notification_id, _: client().delete_vpc_endpoint_connection_notifications(
+                ConnectionNotificationIds=[notification_id]
+            ),
+            _update_notification,
+            replaced_by=("ServiceId", "VPCEndpointId"),
             tagged=False,
         ),
     )

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from .. import faults, zonal_shift
-from ..ec2 import flow_log_delivery, nat, nat_settings
+from ..ec2 import endpoint_services, flow_log_delivery, nat, nat_settings, privatelink, privatelink_settings
 from .refusal import Refused
 
 Query = dict[str, str]
@@ -74,6 +74,41 @@ async def _put_flow_logs(app: ModuleType, query: Query, body: Body) -> Any:
     return flow_log_delivery.settings.as_dict()
 
 
+async def _get_privatelink(app: ModuleType, query: Query, body: Body) -> Any:
+    return privatelink_settings.settings.as_dict()
+
+
+async def _put_privatelink(app: ModuleType, query: Query, body: Body) -> Any:
+    """Change how connections to endpoint services come up, and which decisions are refused."""
+    await _on_a_thread(privatelink_settings.settings.update, body)
+    return privatelink_settings.settings.as_dict()
+
+
+async def _post_privatelink_due(app: ModuleType, query: Query, body: Body) -> Any:
+    """Let connections in flight come up now."""
+    return {"arrived": await _on_a_thread(privatelink.arrive)}
+
+
+async def _put_connection(app: ModuleType, query: Query, body: Body) -> Any:
+    """Put a connection in a state: `{"endpoint": "vpce-…", "state": "expired"}`."""
+    endpoint, state = body.get("endpoint"), body.get("state")
+    if not isinstance(endpoint, str) or not isinstance(state, str):
+        raise Refused(400, 'the body is {"endpoint": "vpce-…", "state": "expired"}')
+    found = await _on_a_thread(privatelink.force, endpoint, state)
+    if not found:
+        raise Refused(404, f"no connection of {endpoint}")
+    return {"connections": found}
+
+
+async def _post_vpc_link(app: ModuleType, query: Query, body: Body) -> Any:
+    """What a VPC link of API Gateway leaves behind: `{"load_balancer": "arn:…"}`."""
+    arn = body.get("load_balancer")
+    parts = arn.split(":") if isinstance(arn, str) else []
+    if len(parts) < 6:
+        raise Refused(400, 'the body is {"load_balancer": "arn:aws:elasticloadbalancing:…"}')
+    return await _on_a_thread(endpoint_services.vpc_link, parts[4], parts[3], arn)
+
+
 ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]]] = {
     ("GET", "faults"): _get_faults,
     ("PUT", "faults"): _put_faults,
@@ -83,5 +118,10 @@ ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]
     ("POST", "nat/due"): _post_nat_due,
     ("PUT", "autoshifts"): _put_autoshifts,
     ("GET", "flow_logs"): _get_flow_logs,
+    ("GET", "privatelink"): _get_privatelink,
+    ("PUT", "privatelink"): _put_privatelink,
+    ("POST", "privatelink/due"): _post_privatelink_due,
+    ("PUT", "privatelink/connection"): _put_connection,
+    ("POST", "privatelink/vpc_link"): _post_vpc_link,
     ("PUT", "flow_logs"): _put_flow_logs,
 }

@@ -7,6 +7,8 @@ from types import ModuleType
 from . import (
     addresses,
     block_public_access,
+    connection_notifications,
+    endpoint_services,
     endpoints,
     flow_logs,
     nat,
@@ -17,20 +19,24 @@ from . import (
     vpcs,
 )
 
+_PARTS = (
+    tags,
+    vpcs,
+    security_groups,
+    addresses,
+    nat,
+    routes,
+    flow_logs,
+    endpoints,
+    connection_notifications,
+    privatelink,
+    endpoint_services,
+    block_public_access,
+)
+
 
 def install(app: ModuleType) -> None:
     """Patch moto's EC2; `app` is unused, the signature is that of every module of the package."""
     del app
-    for module in (
-        tags,
-        vpcs,
-        security_groups,
-        addresses,
-        nat,
-        routes,
-        flow_logs,
-        endpoints,
-        privatelink,
-        block_public_access,
-    ):
+    for module in _PARTS:
         module.install()

@@ -1,13 +1,14 @@
-"""PrivateLink: connections to endpoint services, their acceptance, and the provider's notifications.
+"""PrivateLink: connections to endpoint services, and their acceptance.
 
 Sources: EC2 API Reference (CreateVpcEndpoint, DescribeVpcEndpointConnections, AcceptVpcEndpointConnections,
-RejectVpcEndpointConnections, CreateVpcEndpointConnectionNotification); PrivateLink guide, "Configure an endpoint
-service" (permissions, acceptance) and "Receive alerts for endpoint service events".
+RejectVpcEndpointConnections, VpcEndpointConnection); PrivateLink guide, "Configure an endpoint service" (permissions,
+"Accept or reject connection requests") and "Create a service" (acceptance that is required of new requests only).
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,14 +18,13 @@ from moto.core.utils import utcnow
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.moto_api._internal import mock_random
 
-from .. import hooks
+from .. import bridge, caller, hooks
 from .common import add_action, check_filter_names, matches_any, refuse, unsuccessful
+from .connection_notifications import notify
+from .privatelink_settings import STATES, settings
 
 _CONNECTIONS = "localcloud_vpce_connections"
-_NOTIFICATIONS = "localcloud_vpce_notifications"
-
-# Called with (account, region, topic ARN, message) for each notification; the messaging module registers itself.
-publishers: list[Callable[[str, str, str, dict[str, str]], None]] = []
+_WAITS, _IN_FLIGHT, _UP, _REJECTED, _GONE = "pendingAcceptance", "pending", "available", "rejected", "deleted"
 
 
 @dataclass
@@ -34,11 +34,26 @@ class Connection:
     service_id: str
     endpoint_id: str
     owner: str
-    state: str
     created: Any
     load_balancers: list[str]
     connection_id: str
+    # The consumer's endpoint, whose state is the connection's.
     endpoint: Any
+    state: str = _WAITS
+    # When the state that is in flight ends.
+    until: float = 0.0
+
+    def become(self, state: str, until: float = 0.0) -> None:
+        """Both sides see one state."""
+        self.state, self.until = state, until
+        self.endpoint.state = state
+
+    def come_up(self) -> None:
+        """It may come up: at once, or after a while in flight."""
+        if settings.pending:
+            self.become(_IN_FLIGHT, time.time() + settings.pending)
+        else:
+            self.become(_UP)
 
     def shown(self) -> dict[str, Any]:
         """The `VpcEndpointConnection` of an answer."""
@@ -59,14 +74,45 @@ def connections(backend: Any) -> dict[tuple[str, str], Connection]:
     return backend.__dict__.setdefault(_CONNECTIONS, {})
 
 
-def notifications(backend: Any) -> dict[str, dict[str, Any]]:
-    """Connection notifications of this account and Region, by id."""
-    return backend.__dict__.setdefault(_NOTIFICATIONS, {})
-
-
 def _backends() -> Iterator[Any]:
     for regions in list(ec2_backends.values()):
         yield from list(regions.values())
+
+
+def settle() -> None:
+    """What the clock has brought about: connections that came up, deleted ones that are forgotten."""
+    now = time.time()
+    for backend in _backends():
+        known: dict[tuple[str, str], Connection] = backend.__dict__.get(_CONNECTIONS) or {}
+        for key, connection in list(known.items()):
+            if not connection.until or now < connection.until:
+                continue
+            if connection.state == _IN_FLIGHT:
+                connection.become(_UP)
+            elif connection.state == _GONE:
+                del known[key]
+
+
+def arrive() -> int:
+    """Let every connection in flight come up now; returns how many did."""
+    with bridge.lock:
+        found = [one for backend in _backends() for one in connections(backend).values() if one.state == _IN_FLIGHT]
+        for connection in found:
+            connection.become(_UP)
+    return len(found)
+
+
+def force(endpoint_id: str, state: str) -> int:
+    """Put a connection in a state, such as `failed` or `expired`; returns how many there are of that endpoint."""
+    if state not in STATES:
+        raise ValueError(f"state is one of {', '.join(STATES)}")
+    with bridge.lock:
+        found = [
+            one for backend in _backends() for one in connections(backend).values() if one.endpoint_id == endpoint_id
+        ]
+        for connection in found:
+            connection.become(state)
+    return len(found)
 
 
 def _service_by_name(name: str) -> tuple[Any, Any] | None:
@@ -78,10 +124,17 @@ def _service_by_name(name: str) -> tuple[Any, Any] | None:
 
 
 def _may_connect(service: Any, provider: str, consumer: str) -> bool:
-    """The service is private to its account but for its allowed principals."""
-    return provider == consumer or any(
-        principal == "*" or re.match(rf"arn:aws[a-z-]*:iam::{consumer}:", principal) for principal in service.principals
-    )
+    """The service is private to its account but for its allowed principals: accounts, roles, users, or everyone."""
+    if provider == consumer or "*" in service.principals:
+        return True
+    from ministack.core.iam_evaluator import resolve_caller_identity
+
+    who = (resolve_caller_identity(caller.access_key.get() or "") or {}).get("userArn", "")
+    role = re.fullmatch(r"arn:aws[a-z-]*:sts::(\d{12}):assumed-role/([^/]+)/.+", who)
+    names = {f"arn:aws:iam::{consumer}:root", who}
+    if role:
+        names.add(f"arn:aws:iam::{role[1]}:role/{role[2]}")
+    return any(principal in names for principal in service.principals)
 
 
 def _create_vpc_endpoint(original: Any) -> Any:
@@ -103,31 +156,43 @@ def _create_vpc_endpoint(original: Any) -> Any:
         provider, service = found
         kwargs["private_dns_enabled"] = False
         endpoint = original(self, vpc_id, service_name, endpoint_type or "Interface", *args, **kwargs)
-        endpoint.state = "pendingAcceptance" if service.acceptance_required else "available"
-        connections(provider)[service.id, endpoint.id] = Connection(
-            service_id=service.id,
-            endpoint_id=endpoint.id,
-            owner=self.account_id,
-            state=endpoint.state,
-            created=utcnow(),
-            load_balancers=list(service.network_load_balancer_arns),
-            connection_id=f"vpce-con-{mock_random.get_random_hex(17)}",
-            endpoint=endpoint,
-        )
-        _notify(provider, service.id, "Connect", endpoint.id)
-        if not service.acceptance_required:
-            _notify(provider, service.id, "Accept", endpoint.id)
+        connect(provider, service, self.account_id, endpoint)
         return endpoint
 
     return create
 
 
+def connect(provider: Any, service: Any, owner: str, endpoint: Any) -> Connection:
+    """A connection of an endpoint to a service, waiting or coming up, and the provider's notification."""
+    connection = Connection(
+        service_id=service.id,
+        endpoint_id=endpoint.id,
+        owner=owner,
+        created=utcnow(),
+        load_balancers=list(service.network_load_balancer_arns),
+        connection_id=f"vpce-con-{mock_random.get_random_hex(17)}",
+        endpoint=endpoint,
+    )
+    connections(provider)[service.id, endpoint.id] = connection
+    notify(provider, service.id, "Connect", endpoint.id)
+    if service.acceptance_required:
+        connection.become(_WAITS)
+    else:
+        connection.come_up()
+        notify(provider, service.id, "Accept", endpoint.id)
+    return connection
+
+
 def consumer_deleted(endpoint_id: str) -> None:
     """The consumer deleted its endpoint: the connection is gone and the provider is told."""
     for backend in _backends():
-        for key in [key for key in connections(backend) if key[1] == endpoint_id]:
-            del connections(backend)[key]
-            _notify(backend, key[0], "Delete", endpoint_id)
+        known = connections(backend)
+        for key in [key for key in known if key[1] == endpoint_id]:
+            if settings.deleted:
+                known[key].state, known[key].until = _GONE, time.time() + settings.deleted
+            else:
+                del known[key]
+            notify(backend, key[0], "Delete", endpoint_id)
 
 
 _CONNECTION_FILTERS: dict[str, Callable[[Connection], str]] = {
@@ -149,7 +214,16 @@ def _describe_connections(self: Any) -> ActionResult:
     return ActionResult({"VpcEndpointConnections": [connection.shown() for connection in chosen]})
 
 
-def _decide(state: str, allowed_from: tuple[str, ...], event: str) -> Callable[[Any], ActionResult]:
+def _refused(call: str, endpoint_id: str) -> tuple[str, str] | None:
+    """The refusal that somebody asked for on demand."""
+    for refusal in settings.refuse:
+        if refusal.count > 0 and refusal.call in (None, call) and refusal.endpoint in (None, endpoint_id):
+            refusal.count -= 1
+            return refusal.code, refusal.message
+    return None
+
+
+def _decide(call: str, allowed_from: tuple[str, ...]) -> Callable[[Any], ActionResult]:
     """Accept or reject: a 200 whose `Unsuccessful` may name some or all of the endpoints."""
 
     def action(self: Any) -> ActionResult:
@@ -158,63 +232,29 @@ def _decide(state: str, allowed_from: tuple[str, ...], event: str) -> Callable[[
         failed = []
         for endpoint_id in self._get_param("VpcEndpointIds", []):
             connection = connections(backend).get((service_id, endpoint_id))
-            if connection is None:
+            refusal = _refused(call, endpoint_id)
+            if refusal is not None:
+                failed.append(unsuccessful(endpoint_id, *refusal))
+            elif connection is None:
                 message = f"The Vpc Endpoint Id '{endpoint_id}' does not exist"
                 failed.append(unsuccessful(endpoint_id, "InvalidVpcEndpoint.NotFound", message))
             elif connection.state not in allowed_from:
                 failed.append(unsuccessful(endpoint_id, "InvalidState", f"{endpoint_id} is {connection.state}"))
             else:
-                connection.state = connection.endpoint.state = state
-                _notify(backend, service_id, event, endpoint_id)
+                if call == "accept":
+                    connection.come_up()
+                else:
+                    connection.become(_REJECTED)
+                notify(backend, service_id, call.capitalize(), endpoint_id)
         return ActionResult({"Unsuccessful": failed})
 
     return action
 
 
-def _notify(backend: Any, service_id: str, event: str, endpoint_id: str) -> None:
-    message = {"event": event, "serviceId": service_id, "vpcEndpointId": endpoint_id}
-    for notification in notifications(backend).values():
-        if notification["ServiceId"] == service_id and event in notification["ConnectionEvents"]:
-            for publish in publishers:
-                publish(backend.account_id, backend.region_name, notification["ConnectionNotificationArn"], message)
-
-
-def _create_notification(self: Any) -> ActionResult:
-    get = self._get_param
-    notification = {
-        "ConnectionNotificationId": f"vpce-nfn-{mock_random.get_random_hex(17)}",
-        "ConnectionNotificationArn": get("ConnectionNotificationArn"),
-        "ConnectionNotificationType": "Topic",
-        "ConnectionEvents": get("ConnectionEvents", []),
-        "ConnectionNotificationState": "Enabled",
-        "ServiceId": get("ServiceId"),
-        "VpcEndpointId": get("VpcEndpointId"),
-    }
-    notifications(self.ec2_backend)[notification["ConnectionNotificationId"]] = notification
-    return ActionResult({"ConnectionNotification": notification, "ClientToken": get("ClientToken")})
-
-
-def _describe_notifications(self: Any) -> ActionResult:
-    wanted = self._get_param("ConnectionNotificationId")
-    chosen = [n for key, n in notifications(self.ec2_backend).items() if not wanted or key == wanted]
-    return ActionResult({"ConnectionNotificationSet": chosen})
-
-
-def _delete_notifications(self: Any) -> ActionResult:
-    failed = []
-    for notification_id in self._get_param("ConnectionNotificationIds", []):
-        if notifications(self.ec2_backend).pop(notification_id, None) is None:
-            code = "InvalidConnectionNotification"
-            failed.append(unsuccessful(notification_id, code, f"{notification_id} does not exist"))
-    return ActionResult({"Unsuccessful": failed})
-
-
 def install() -> None:
-    """Add what moto lacks of PrivateLink, and connect endpoints to services on creation."""
+    """Add what moto lacks of connections, and connect endpoints to services on creation."""
     hooks.replace(EC2Backend, "create_vpc_endpoint", _create_vpc_endpoint(EC2Backend.create_vpc_endpoint))
     add_action("describe_vpc_endpoint_connections", _describe_connections)
-    add_action("accept_vpc_endpoint_connections", _decide("available", ("pendingAcceptance", "rejected"), "Accept"))
-    add_action("reject_vpc_endpoint_connections", _decide("rejected", ("pendingAcceptance", "available"), "Reject"))
-    add_action("create_vpc_endpoint_connection_notification", _create_notification)
-    add_action("describe_vpc_endpoint_connection_notifications", _describe_notifications)
-    add_action("delete_vpc_endpoint_connection_notifications", _delete_notifications)
+    add_action("accept_vpc_endpoint_connections", _decide("accept", (_WAITS, _REJECTED)))
+    add_action("reject_vpc_endpoint_connections", _decide("reject", (_WAITS, _IN_FLIGHT, _UP)))
+    bridge.before_each_ec2_call.append(lambda account, region: settle())

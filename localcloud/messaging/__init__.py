@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import alarms, config_evaluations, event_bus, sqs_messages
+from . import alarms, config_evaluations, connection_notices, event_bus, sqs_messages
 
 
 def install(app: ModuleType) -> None:
@@ -13,3 +13,4 @@ def install(app: ModuleType) -> None:
     event_bus.install(app)
     config_evaluations.install(app)
     alarms.install(app)
+    connection_notices.install(app)
