@@ -2,6 +2,8 @@
 
 mod calls;
 mod read_only;
+#[cfg(test)]
+pub(crate) mod wire;
 
 pub use calls::{Called, Calls};
 
@@ -95,6 +97,16 @@ impl Regional {
         let Rest { config, zonal_shift, .. } = &*self.rest;
         zonal_shift.get_or_init(|| client!(self.rest, aws_sdk_arczonalshift, config)).clone()
     }
+}
+
+/// One try and no more, with all the time that an operation has. For a call that takes no client token: the SDK would make what it
+/// asks for a second time when only the answer was lost, and giving up early would leave a call behind that is still carried out.
+pub(crate) fn once() -> aws_sdk_ec2::config::Builder {
+    let patient = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(OPERATION)
+        .operation_timeout(OPERATION);
+    aws_sdk_ec2::config::Config::builder().retry_config(RetryConfig::disabled()).timeout_config(patient.build())
 }
 
 /// Every client of one process. Cloning shares connections and counters.

@@ -1,10 +1,9 @@
 //! One change, exactly as it was decided.
 
 use super::routes;
-use crate::clients::Regional;
+use crate::clients::{Regional, once};
 use crate::errors::{bad_answer, fault};
 use crate::network::{Network, filter};
-use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types::{AvailabilityMode, ConnectivityType, DomainType, ResourceType, Tag, TagSpecification};
 use reconciler::{Apply, ClientToken, Fault, FaultClass};
@@ -48,16 +47,14 @@ async fn allocate(clients: &Regional, tags: &BTreeMap<String, String>, token: &C
     }
     let mut tags = tags.clone();
     tags.insert(INTENT_TAG.into(), token.clone());
-    // The SDK must not try by itself: it would ask for a second address when only the answer was lost. The loop comes back with the
-    // same token, and searches first.
-    let once = aws_sdk_ec2::config::Config::builder().retry_config(RetryConfig::disabled());
+    // The loop tries again, with the same token, and searches first.
     let request = clients
         .ec2
         .allocate_address()
         .domain(DomainType::Vpc)
         .tag_specifications(tagged(ResourceType::ElasticIp, &tags))
         .customize()
-        .config_override(once);
+        .config_override(once());
     let done = request.send().await.map_err(|error| fault(OPERATION, &error))?;
     let allocation = done.allocation_id().ok_or_else(|| bad_answer(OPERATION, "AWS gave no allocation id"))?;
     Ok(created(allocation, done.request_id()))
@@ -140,34 +137,4 @@ fn tagged(kind: ResourceType, tags: &BTreeMap<String, String>) -> TagSpecificati
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_gone_already_is_removed_and_nothing_of_ours() {
-        let fault = |code: &str| Fault { code: Some(code.into()), ..Fault::new("x", FaultClass::Retryable, "refused") };
-        let gone = ["NatGatewayNotFound"];
-        assert_eq!(so_already(fault("NatGatewayNotFound"), &gone), Ok(Receipt { already: true, ..Receipt::default() }));
-        assert_eq!(so_already(fault("RequestLimitExceeded"), &gone), Err(fault("RequestLimitExceeded")));
-        let silent = Fault::new("x", FaultClass::Retryable, "connection reset");
-        assert_eq!(so_already(silent.clone(), &gone), Err(silent));
-    }
-
-    #[test]
-    fn an_address_that_is_still_held_is_tried_again() {
-        let refused =
-            Fault { code: Some("AuthFailure".into()), ..Fault::new("ReleaseAddress", FaultClass::Terminal, "no") };
-        let held = still_held(refused);
-        assert!(held.is_retryable());
-        assert_eq!(held.code.as_deref(), Some("AuthFailure"));
-    }
-
-    #[test]
-    fn tags_go_with_the_call() {
-        let tags = [("Name".to_owned(), "main/nat-a".to_owned()), ("plumbline:topology".into(), "three-tier".into())];
-        let specified = tagged(ResourceType::Natgateway, &tags.into());
-        assert_eq!(specified.resource_type(), Some(&ResourceType::Natgateway));
-        let keys: Vec<_> = specified.tags().iter().filter_map(Tag::key).collect();
-        assert_eq!(keys, ["Name", "plumbline:topology"]);
-    }
-}
+mod tests;

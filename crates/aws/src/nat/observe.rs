@@ -77,3 +77,25 @@ fn blind(vpcs: &BTreeMap<&VpcName, &VpcId>, fault: &Fault) -> Observed {
         away: Seen::Unknown(unseen(fault)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reconciler::FaultClass;
+
+    #[test]
+    fn an_answer_without_any_is_absent_and_a_failed_one_is_unknown() {
+        let (here, there) = (VpcId::from("vpc-1"), VpcId::from("vpc-2"));
+        let found: Result<ByVpc<u8>, Fault> = Ok([(here.clone(), vec![1, 2])].into());
+        assert_eq!(of(&found, &here), Seen::Present(vec![1, 2]));
+        assert_eq!(of(&found, &there), Seen::Absent);
+        for (class, retryable) in [(FaultClass::Retryable, true), (FaultClass::Terminal, false)] {
+            let failed = Fault::new("DescribeSubnets", class, "refused");
+            let unknown = Unseen::Failed { retryable, why: failed.to_string() };
+            assert_eq!(of::<u8>(&Err(failed.clone()), &here), Seen::Unknown(unknown.clone()));
+            assert_eq!(seen::<Vec<u8>>(Err(failed)), Seen::Unknown(unknown));
+        }
+        assert_eq!(seen(Ok(vec![1])), Seen::Present(vec![1]));
+        assert_eq!(seen::<Vec<u8>>(Ok(vec![])), Seen::Absent);
+    }
+}
