@@ -133,9 +133,11 @@ def test_a_role_that_may_create_groups_brings_it_back_without_retention(flow):
 
 
 def test_the_first_delivery_takes_a_while(flow, group):
-    flow.set(delay=0.4)
-    log = flow.to_group(flow.role(WRITE))
-    assert flow.delivery(log) == (None, None)
+    role = flow.role(WRITE)
+    flow.set(delay=3600)
+    assert flow.delivery(flow.to_group(role, TrafficType="REJECT")) == (None, None)
+    flow.set(delay=0.1)
+    log = flow.to_group(role)
     until(lambda: flow.delivery(log) == GOOD)
 
 

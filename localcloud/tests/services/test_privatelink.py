@@ -157,18 +157,18 @@ def test_states_are_in_camel_case_on_the_wire(provider):
 
 def test_accepting_takes_a_while(provider):
     """pendingAcceptance → pending → available; `pending` is in flight and waits for nobody."""
-    provider.set(pending=0.3)
+    provider.set(pending=LONG)
     endpoint = provider.connect()
     assert provider.state(endpoint) == "pendingAcceptance"
     assert provider.accept(endpoint) == {}
     assert provider.state(endpoint) == "pending"
     assert provider.accept(endpoint) == {endpoint: "InvalidState"}
-    until(lambda: provider.state(endpoint) == "available")
-    provider.set(pending=LONG)
+    assert provider.cloud.admin("POST", "privatelink/due", {})["arrived"] == 1
+    assert provider.state(endpoint) == "available"
+    provider.set(pending=0.1)
     second = provider.connect()
     provider.accept(second)
-    assert provider.cloud.admin("POST", "privatelink/due", {})["arrived"] == 1
-    assert provider.state(second) == "available"
+    until(lambda: provider.state(second) == "available")
 
 
 def test_a_success_can_contain_failures(provider):
@@ -421,6 +421,8 @@ def test_the_notification_in_cloudformation(provider):
 def test_a_connection_is_in_the_consumers_trail_only(provider):
     """CreateVpcEndpoint is the consumer's call: the provider's bus hears of its own Accept, and not of the request."""
     cloud, heard = provider.cloud, {}
+    provider.place(PARTNER)
+    cloud.settle()  # what was announced until here has been
     for account in (ACCOUNT, PARTNER):
         keys = ("test" if account == ACCOUNT else account, "test", None)
         sqs, events = cloud.client("sqs", keys), cloud.client("events", keys)
@@ -431,7 +433,6 @@ def test_a_connection_is_in_the_consumers_trail_only(provider):
         events.put_rule(Name="trail", EventPattern=json.dumps({"source": ["aws.ec2"]}))
         events.put_targets(Rule="trail", Targets=[{"Id": "q", "Arn": arn}])
         heard[account] = sqs, url
-    provider.place(PARTNER)
     endpoint = provider.connect()
     provider.accept(endpoint)
     cloud.settle()
