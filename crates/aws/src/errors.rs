@@ -78,6 +78,17 @@ pub(crate) fn bad_answer(operation: &str, message: impl Into<String>) -> Fault {
     Fault::new(operation, FaultClass::Retryable, message)
 }
 
+/// A refusal within an answer that is a success by its status (`Unsuccessful`). Its code is classed as any other.
+pub(crate) fn refused(operation: &str, code: Option<&str>, message: impl Into<String>) -> Fault {
+    Fault {
+        operation: operation.into(),
+        class: class(code, 200, 1),
+        code: code.map(Into::into),
+        message: message.into(),
+        remedy: code.and_then(|code| remedy(code, operation)),
+    }
+}
+
 /// What a fault leaves unseen.
 pub(crate) fn unseen(fault: &Fault) -> Unseen {
     Unseen::Failed { retryable: fault.is_retryable(), why: fault.to_string() }
@@ -154,6 +165,9 @@ const BATCH: &[&str] = &[
     "InvalidUserID.Malformed",
     "RulesPerSecurityGroupLimitExceeded",
     "VPCIdNotSpecified",
+    // One principal, or one load balancer, of several.
+    "InvalidPrincipal",
+    "InvalidParameter",
 ];
 
 /// What a person can do about it.
@@ -182,6 +196,10 @@ fn remedy(code: &str, operation: &str) -> Option<String> {
         }
         "InvalidPermission.Malformed" | "InvalidParameterValue" | "InvalidParameterCombination" => {
             "AWS refuses this as it is declared; correct it in the topology".into()
+        }
+        "InvalidPrincipal" => "AWS knows no such account, user or role: correct `principals:` in the topology".into(),
+        "InvalidVpcEndpointServiceId.NotFound" | "InvalidVpcEndpointService.NotFound" => {
+            "the endpoint service is gone: update the network's own stack, which creates one again; its name will be another one".into()
         }
         "AddressLimitExceeded" => "release addresses that nobody needs (`aws ec2 describe-addresses --query \
              'Addresses[?AssociationId==null]'`), name one that you have under `nat: addresses:`, or raise the quota L-0263D0A3 \

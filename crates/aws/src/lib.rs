@@ -9,6 +9,7 @@ mod locate;
 mod nat;
 mod network;
 mod outbox;
+mod privatelink;
 mod security_groups;
 mod stacks;
 mod topologies;
