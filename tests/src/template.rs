@@ -76,11 +76,24 @@ impl Template {
         &self.0["Resources"][name]["Properties"]
     }
 
-    /// The pattern of every rule that has one.
-    pub fn patterns(&self) -> BTreeMap<&str, &Value> {
+    /// The pattern of every rule that has one. A parameter in it stands for its default.
+    pub fn patterns(&self) -> BTreeMap<&str, Value> {
         self.of_type("AWS::Events::Rule")
             .filter_map(|(name, rule)| rule["Properties"].get("EventPattern").map(|pattern| (name, pattern)))
+            .map(|(name, pattern)| (name, self.resolved(pattern)))
             .collect()
+    }
+
+    fn resolved(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => match self.section("Parameters").get(text) {
+                Some(parameter) => parameter["Default"].clone(),
+                None => value.clone(),
+            },
+            Value::Array(items) => items.iter().map(|item| self.resolved(item)).collect(),
+            Value::Object(fields) => fields.iter().map(|(name, field)| (name.clone(), self.resolved(field))).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        }
     }
 
     /// The statements of a function's role.

@@ -97,6 +97,8 @@ fn event(control: ControlId, event: &Value, now: Timestamp) -> Decoded {
         ("aws.events" | "aws.scheduler", "Scheduled Event") => {
             Decoded::Look(vec![envelope.hint(Found::default(), vec![], at)])
         }
+        // It names a zone and no resource of ours, and is never believed: what is shifted is asked of AWS.
+        ("aws.arc-zonal-shift", _) => Decoded::Look(vec![envelope.hint(Found::default(), vec![], at)]),
         _ => Decoded::Unknown(format!("event \"{kind}\" of \"{source}\" is none of ours")),
     }
 }

@@ -1,0 +1,142 @@
+//! What each role may do, and on what.
+
+use crate::template;
+use e2e::template::{Template, list};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Actions that the Service Authorization Reference lists without a resource type, beside EC2's Describe calls.
+const NO_RESOURCE: &[&str] = &[
+    "arc-zonal-shift:ListAutoshifts",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+];
+
+/// What bounds each change of a network: on a type of resource, the condition keys that the statement must carry.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html> says which keys a call knows.
+const BOUNDS: &[(&str, &[(&str, &[&str])])] = &[
+    ("ec2:AuthorizeSecurityGroupEgress", &[("security-group", &["ec2:Vpc"])]),
+    ("ec2:AuthorizeSecurityGroupIngress", &[("security-group", &["ec2:Vpc"])]),
+    ("ec2:RevokeSecurityGroupEgress", &[("security-group", &["ec2:Vpc"])]),
+    ("ec2:RevokeSecurityGroupIngress", &[("security-group", &["ec2:Vpc"])]),
+    ("ec2:UpdateSecurityGroupRuleDescriptionsEgress", &[("security-group", &["ec2:Vpc"])]),
+    ("ec2:UpdateSecurityGroupRuleDescriptionsIngress", &[("security-group", &["ec2:Vpc"])]),
+];
+
+fn actions(statement: &Map<String, Value>) -> Vec<&str> {
+    list(&statement["Action"]).into_iter().map(|action| action.as_str().unwrap()).collect()
+}
+
+/// The condition keys of a statement, whatever their operators.
+fn keys(statement: &Map<String, Value>) -> BTreeSet<&str> {
+    let operators = statement.get("Condition").and_then(Value::as_object).into_iter().flatten();
+    operators.flat_map(|(_, keys)| keys.as_object().unwrap().keys()).map(String::as_str).collect()
+}
+
+/// No statement says more than its function needs: named actions, and a resource wherever the service knows one.
+#[test]
+fn roles_name_actions_and_resources() {
+    let template = template();
+    for (function, _) in template.of_type("AWS::Serverless::Function") {
+        for statement in template.statements(function) {
+            let sid = statement["Sid"].as_str().unwrap();
+            assert_eq!(statement["Effect"], "Allow", "{function}: {sid}");
+            let actions = actions(statement);
+            assert!(!actions.iter().any(|action| action.contains('*')), "{function}: {sid}");
+            if list(&statement["Resource"]).iter().any(|resource| *resource == "*") {
+                let known = |action: &&str| action.starts_with("ec2:Describe") || NO_RESOURCE.contains(action);
+                assert!(actions.iter().all(known), "{function}: {sid}: these calls know a resource");
+            }
+            if actions.contains(&"events:PutEvents") {
+                assert_eq!(statement["Condition"]["StringEquals"]["events:source"], "plumbline", "{function}: {sid}");
+            }
+        }
+    }
+}
+
+/// Every change of a network is allowed on named types of resources, and within the bounds that AWS knows for the call there.
+#[test]
+fn changes_are_bounded() {
+    let template = template();
+    let decided: BTreeMap<_, BTreeMap<_, BTreeSet<_>>> = BOUNDS
+        .iter()
+        .map(|(action, on)| (*action, on.iter().map(|(kind, keys)| (*kind, keys.iter().copied().collect())).collect()))
+        .collect();
+    let mut granted: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
+    for (function, _) in template.of_type("AWS::Serverless::Function") {
+        for statement in template.statements(function) {
+            for action in actions(statement) {
+                if !action.starts_with("ec2:") || action.starts_with("ec2:Describe") {
+                    continue;
+                }
+                let kinds = list(&statement["Resource"]).into_iter().map(|arn| {
+                    let (before, kind) = arn.as_str().unwrap().strip_suffix("/*").unwrap().rsplit_once(':').unwrap();
+                    assert_eq!(before, "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}", "{action}");
+                    kind
+                });
+                for kind in kinds {
+                    // One statement for two calls may name a type that only the other call knows.
+                    if decided.get(action).is_none_or(|on| on.contains_key(kind))
+                        || list(&statement["Action"]).len() == 1
+                    {
+                        granted.entry(action).or_default().entry(kind).or_default().extend(keys(statement));
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(granted, decided);
+}
+
+/// The values of the bounds: tags of the control itself, VPCs of the parameter.
+#[test]
+fn bounds_name_this_control_and_the_declared_vpcs() {
+    let template = template();
+    for (function, resource) in template.of_type("AWS::Serverless::Function") {
+        let control = resource["Properties"]["CodeUri"].as_str().unwrap();
+        let control = control.strip_prefix("dist/").and_then(|zip| zip.strip_suffix(".zip")).unwrap();
+        for statement in template.statements(function) {
+            let sid = statement["Sid"].as_str().unwrap();
+            let condition = statement.get("Condition").cloned().unwrap_or_default();
+            for tag in ["aws:RequestTag/plumbline:control", "aws:ResourceTag/plumbline:control"] {
+                if keys(statement).contains(tag) {
+                    assert_eq!(condition["StringEquals"][tag], control, "{function}: {sid}");
+                }
+            }
+            if keys(statement).contains("ec2:Vpc") {
+                assert!(condition["ArnLike"]["ec2:Vpc"].to_string().contains("VpcIds"), "{function}: {sid}");
+            }
+            if keys(statement).contains("ec2:VpcID") {
+                assert_eq!(condition["StringLike"]["ec2:VpcID"], "VpcIds", "{function}: {sid}");
+            }
+        }
+    }
+}
+
+/// Nobody here may open a bucket, a key or a role: what a flow log to S3 needs there is the bucket owner's to grant.
+#[test]
+fn no_role_grants_rights() {
+    let template: Template = template();
+    for (function, _) in template.of_type("AWS::Serverless::Function") {
+        for action in template.grants(function).keys() {
+            let granting = ["Policy", "Grant", "Acl", "AddPermission"].iter().any(|word| action.contains(word));
+            assert!(!granting || action == "logs:PutRetentionPolicy", "{function}: {action}");
+        }
+    }
+}
+
+#[test]
+fn each_function_has_its_own_role_log_and_retention() {
+    let template = template();
+    let functions: Vec<_> = template.of_type("AWS::Serverless::Function").collect();
+    for property in ["Role", "LoggingConfig"] {
+        let own: BTreeSet<_> =
+            functions.iter().map(|(_, function)| function["Properties"][property].to_string()).collect();
+        assert_eq!(own.len(), functions.len(), "{property} shared");
+    }
+    for (name, group) in template.of_type("AWS::Logs::LogGroup") {
+        assert_eq!(group["Properties"]["RetentionInDays"], "LogRetentionDays", "{name}");
+    }
+}
