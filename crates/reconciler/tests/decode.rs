@@ -293,6 +293,21 @@ fn notices_are_a_poke() {
     assert_eq!(ids(&hint(&twice)), ["vpce-0123456789abcdef0"], "text is text");
 }
 
+/// Its wording is not documented, and may be another one tomorrow: what is told without an id makes every service be looked at.
+#[test]
+fn a_notice_that_names_nothing_is_a_poke_for_privatelink_only() {
+    let home = Place::new("111122223333", "eu-west-1");
+    let recheck = reconciler::recheck_body(&[]);
+    for message in ["An endpoint wants to connect.", r#"{"event":"Connect"}"#, "", recheck.as_str()] {
+        let sns = json!({"TopicArn": "arn:aws:sns:eu-west-1:111122223333:t", "Message": message}).to_string();
+        let Ok(Decoded::Look(hints)) = decode(ControlId::PrivateLink, &sns, &home, now()) else { panic!("{message}") };
+        let whole = hints.iter().all(|hint| hint.place == home && hint.causes.is_empty() && hint.attempt == 0);
+        assert!(whole && hints.len() == 1, "{message}: {hints:?}");
+        assert!(!matches!(decode(ControlId::Nat, &sns, &home, now()), Ok(Decoded::Look(_))), "{message}");
+    }
+    assert!(decode(ControlId::PrivateLink, "An endpoint wants to connect.", &home, now()).is_err(), "not from a topic");
+}
+
 #[test]
 fn events_within_a_notification() {
     let event = call("AuthorizeSecurityGroupIngress", json!({"groupId": "sg-01234567"}), Value::Null);

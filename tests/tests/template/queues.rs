@@ -18,6 +18,9 @@ fn every_target_has_a_retry_policy_and_dead_letters() {
     }
 }
 
+/// Who may send to a queue at all, and how the template writes its ARN: a topic's `Ref` is one, a rule's is not.
+const SENDERS: &[(&str, &str)] = &[("events.amazonaws.com", ".Arn"), ("sns.amazonaws.com", "")];
+
 /// The rules and topics that a queue's policy lets in.
 fn senders(template: &Template, queue: &str) -> BTreeSet<String> {
     let policy = policy_on(template, "AWS::SQS::QueuePolicy", "Queues", queue);
@@ -25,16 +28,10 @@ fn senders(template: &Template, queue: &str) -> BTreeSet<String> {
     allows
         .flat_map(|statement| {
             assert_eq!(statement["Action"], "sqs:SendMessage", "{queue}");
-            let arns = list(&statement["Condition"]["ArnEquals"]["aws:SourceArn"]);
-            let names = |ending: &str| -> Vec<String> {
-                arns.iter().map(|arn| arn.as_str().unwrap().strip_suffix(ending).unwrap().to_owned()).collect()
-            };
-            // A topic's `Ref` is its ARN, a rule's is not.
-            match statement["Principal"]["Service"].as_str().unwrap() {
-                "events.amazonaws.com" => names(".Arn"),
-                "sns.amazonaws.com" => names(""),
-                other => panic!("{queue}: {other} may send"),
-            }
+            let service = &statement["Principal"]["Service"];
+            let (_, ending) = SENDERS.iter().find(|(sender, _)| service == sender).unwrap();
+            let arns = list(&statement["Condition"]["ArnEquals"]["aws:SourceArn"]).into_iter();
+            arns.map(|arn| arn.as_str().unwrap().strip_suffix(ending).unwrap().to_owned()).collect::<Vec<_>>()
         })
         .collect()
 }

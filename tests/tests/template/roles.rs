@@ -14,9 +14,12 @@ const NO_RESOURCE: &[&str] = &[
     "logs:DescribeLogGroups",
 ];
 
+/// Types of resources, each with condition keys.
+type Bounds = &'static [(&'static str, &'static [&'static str])];
+
 /// What bounds each change of a network: on a type of resource, the condition keys that the statement must carry.
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html> says which keys a call knows.
-const BOUNDS: &[(&str, &[(&str, &[&str])])] = &[
+const BOUNDS: &[(&str, Bounds)] = &[
     ("ec2:AuthorizeSecurityGroupEgress", &[("security-group", &["ec2:Vpc"])]),
     ("ec2:AuthorizeSecurityGroupIngress", &[("security-group", &["ec2:Vpc"])]),
     ("ec2:RevokeSecurityGroupEgress", &[("security-group", &["ec2:Vpc"])]),

@@ -8,17 +8,24 @@ use jiff::Timestamp;
 use serde_json::Value;
 use topology::{ControlId, Place};
 
-/// The SNS envelope: `Message` is text, and may itself be JSON from AWS Config or EventBridge.
+/// The SNS envelope: `Message` is text, and may itself be JSON from AWS Config or EventBridge. What an endpoint service tells is
+/// worth a look however it is worded: nothing that it says would have been believed.
 pub(super) fn decode_sns(control: ControlId, sns: &Value, home: &Place, now: Timestamp) -> Result<Decoded, Error> {
     let place = text(sns, "TopicArn").and_then(place_of_arn).unwrap_or_else(|| home.clone());
     let at = time(sns, "Timestamp", now).unwrap_or(now);
     let message = sns.get("Message").and_then(Value::as_str).unwrap_or_default();
-    match serde_json::from_str::<Value>(message) {
+    let decoded = match serde_json::from_str::<Value>(message) {
         // One envelope within another, and no more: what is inside is not searched for a third.
         Ok(inner @ Value::Object(_)) if inner.get("TopicArn").is_none() && inner.get("plumbline").is_none() => {
             decode_value(control, &inner, &place, now)
         }
         _ => decode_text(message, &place, at),
+    };
+    match decoded {
+        Err(Error::Refused(_)) | Ok(Decoded::Unknown(_)) if control == ControlId::PrivateLink => {
+            Ok(Decoded::Look(vec![poke(place, [], at)]))
+        }
+        decoded => decoded,
     }
 }
 
