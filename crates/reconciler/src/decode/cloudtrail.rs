@@ -48,12 +48,12 @@ pub(super) fn decode(envelope: &Envelope<'_>) -> Decoded {
     Decoded::Look(vec![envelope.hint(found, vec![cause], at)])
 }
 
-/// The name of the log group that a call is about: given as it is, or in an ARN, which may end in `:*`.
+/// The id by which drifts call the log group that a call is about. It is given as it is, or in an ARN, which may end in `:*`.
 fn log_group(request: &Value) -> Option<ResourceId> {
     let given =
         ["logGroupName", "logGroupIdentifier", "resourceIdentifier"].iter().find_map(|field| owned(request, field))?;
     let name = given.split_once(":log-group:").map_or(given.as_str(), |(_, name)| name.trim_end_matches(":*"));
-    Some(name.into())
+    Some(format!("log-group:{name}").into())
 }
 
 /// Who called. `type` is missing for service events, `sessionIssuer` is `{}` or absent for users and root.

@@ -8,6 +8,9 @@ use topology::{Place, ResourceId, TopologyId};
 /// Causes that one hint carries at most: a message holds 256 KB, and one cause is half a kilobyte.
 const MOST_CAUSES: usize = 100;
 
+/// What has been awaited for a time is looked at again after this part of it.
+const PATIENCE: i32 = 8;
+
 /// What became of hints that could not be finished now.
 pub(crate) enum Again {
     /// On their way back.
@@ -78,7 +81,12 @@ pub(crate) async fn again(
             (least.max(doubled).min(Settings::LONGEST_DELAY), attempt + 1)
         }
         Because::Moving(least) => (least.max(settings.recheck), 0),
-        Because::Waiting(least) => (least.max(settings.recheck), attempt),
+        Because::Waiting(until) if until > settings.recheck => (until, attempt),
+        Because::Waiting(_) => {
+            // Nobody says how long it takes: what has taken long is not expected at every moment.
+            let age = since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+            ((age / PATIENCE).clamp(settings.recheck, Settings::LONGEST_DELAY), attempt)
+        }
     };
     let since = |hint: &Hint| Some(hint.chain_since.unwrap_or(now));
     let next: Vec<Hint> = hints.into_iter().map(|hint| Hint { attempt, chain_since: since(&hint), ..hint }).collect();
