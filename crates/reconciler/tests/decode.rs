@@ -198,7 +198,11 @@ fn a_log_group_is_nowhere_and_its_name_is_not_searched() {
         event["detail"]["eventSource"] = json!("logs.amazonaws.com");
         let hint = hint(&event);
         assert_eq!(ids(&hint), Vec::<&str>::new(), "everything in the place is looked at");
-        assert_eq!(hint.causes[0].resources, [format!("log-group:{name}").into()].into(), "and who did it is known by the group");
+        assert_eq!(
+            hint.causes[0].resources,
+            [format!("log-group:{name}").into()].into(),
+            "and who did it is known by the group"
+        );
     }
 }
 

@@ -4,6 +4,7 @@ mod clock;
 mod contract_ec2;
 mod contract_ledger;
 mod contract_links;
+mod dice;
 pub mod ec2;
 mod ec2_control;
 mod ec2_ports;
@@ -14,6 +15,7 @@ mod outbox;
 mod rig;
 
 pub use clock::Clock;
+pub use dice::Dice;
 pub use ec2_control::STACK_TAG;
 pub use ec2_ports::TwinEc2;
 pub use ledger::Ledger;

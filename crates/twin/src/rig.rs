@@ -1,6 +1,7 @@
 //! A model of one account and Region behind the loop's ports: shareable, with a journal of calls and with faults on order. Each
 //! control brings its own model ([`World`]) and what observing and applying mean on it; the rest is here, once.
 
+use crate::dice::Dice;
 use crate::ec2::Vpc;
 use reconciler::{Candidate, Fault, FaultClass, Locate, StackStatus, Stacks};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -37,6 +38,7 @@ pub(crate) struct Inner<S> {
     stacks: BTreeMap<StackId, StackStatus>,
     pub(crate) journal: Vec<Call>,
     ordered: VecDeque<Order<S>>,
+    weather: Option<Dice>,
     /// Resources whose place was read before: an adapter keeps it.
     pub(crate) known: BTreeSet<ResourceId>,
 }
@@ -83,6 +85,7 @@ impl<S: Clone> Twin<S> {
             stacks: BTreeMap::new(),
             journal: vec![],
             ordered: VecDeque::new(),
+            weather: None,
             known: BTreeSet::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)) }
@@ -127,6 +130,12 @@ impl<S: Clone> Twin<S> {
         self.order(operation, skip, Interference::Before(Box::new(act)));
     }
 
+    /// Lets calls fail by these dice: a describe fails, and of a change every other one takes effect and only its answer is lost.
+    /// `None`: no more.
+    pub fn weather(&self, dice: Option<Dice>) {
+        self.lock().weather = dice;
+    }
+
     fn order(&self, operation: &str, skip: usize, what: Interference<S>) {
         self.lock().ordered.push_back(Order { operation: operation.into(), skip, what });
     }
@@ -169,6 +178,14 @@ impl<S: Clone> Inner<S> {
             }
         }
         self.ordered = kept;
+        if self.weather.as_mut().is_some_and(Dice::fall) {
+            match call.is_write() && self.weather.as_mut().is_some_and(Dice::odd) {
+                true => lost = true,
+                false => {
+                    fault = fault.or(Some(Fault::new(operation, FaultClass::Retryable, "the connection was reset")))
+                }
+            }
+        }
         call.error = fault.as_ref().map(|fault| fault.code.clone().unwrap_or_else(|| fault.message.clone()));
         self.journal.push(call);
         fault.map_or(Ok(lost), Err)

@@ -5,6 +5,7 @@
 mod binding;
 mod brakes;
 mod events;
+mod every;
 mod faults;
 mod gateway;
 mod hand;
