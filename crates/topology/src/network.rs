@@ -285,6 +285,8 @@ pub enum Consumer {
     Account(AccountId),
     /// One endpoint.
     Endpoint(ResourceId),
+    /// The topology's own account, for the endpoints to the service that the document itself declares.
+    Own,
 }
 
 impl fmt::Display for Consumer {
@@ -292,6 +294,7 @@ impl fmt::Display for Consumer {
         match self {
             Self::Account(account) => write!(f, "{account}"),
             Self::Endpoint(endpoint) => write!(f, "{endpoint}"),
+            Self::Own => write!(f, "the endpoints of the topology itself"),
         }
     }
 }

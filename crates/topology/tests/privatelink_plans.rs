@@ -43,6 +43,27 @@ fn an_allowed_account_is_let_in_up_to_its_places_and_the_oldest_first() {
 }
 
 #[test]
+fn the_endpoints_that_the_document_declares_itself_are_let_in() {
+    let mut offer = Offer::new(declared(vec![
+        accept(PARTNER, Some(2)),
+        Accept { who: Consumer::Own, at_most: Some(1), until: None },
+    ]));
+    offer.connect("111122223333");
+    offer.connect("111122223333");
+    assert_snapshot!(offer.plan(), @r#"
+    drift
+      advice    api/vpce-00000000000000004 (vpce-00000000000000004): a connection of account 111122223333 waits and may be let in: declared by its account, at most 1
+      advice    api/vpce-00000000000000005 (vpce-00000000000000005): a connection of account 111122223333 waits for a decision
+    steps
+      1. accept vpce-00000000000000004 of account 111122223333 at api (vpce-svc-00000000000000003): declared by its account, at most 1; place 1 of 1
+         owned by arn:stack
+    held
+      api/vpce-00000000000000005 (vpce-00000000000000005): a connection of account 111122223333 waits: account 111122223333 has all of its 1 connections
+         to do: to let it in: {"approve":"vpce-00000000000000005","reason":"…"}; to refuse it: {"reject":"vpce-00000000000000005","reason":"…"}
+    "#);
+}
+
+#[test]
 fn a_stranger_waits_for_a_person() {
     let mut offer = Offer::new(declared(vec![accept(PARTNER, None)]));
     offer.connect(STRANGER);

@@ -43,7 +43,7 @@ pub(super) fn plan(builder: &mut Builder<'_>, unit: &Unit<'_>, observed: &[Obser
     let standing = builder.standing;
     let judged: Vec<(&ObservedConnection, Verdict<'_>)> = in_order(observed)
         .into_iter()
-        .map(|connection| (connection, judge(unit.declared, connection, standing)))
+        .map(|connection| (connection, judge(&builder.place.account, unit.declared, connection, standing)))
         .collect();
     let mut rooms = Rooms::of(&judged);
     for (connection, verdict) in &judged {

@@ -7,10 +7,11 @@
 //! 3. **`approve` by hand** lets in, beside any limit. It stands until its end, if it has one, so that no sweep undoes it.
 //! 4. **`accept` of the endpoint**, beside any limit of its account: it names one connection.
 //! 5. **`accept` of the account**, as long as it has places. Every connection of the account takes a place, however it came in;
-//!    only those that came in by this entry can be too many, the youngest first.
+//!    only those that came in by this entry can be too many, the youngest first. The topology's own account has as many places as
+//!    the document declares endpoints to the service: that both ends are declared says that they are connected.
 
 use super::ObservedConnection;
-use crate::core::{Directive, ResourceId, Standing, Subject, Verb};
+use crate::core::{AccountId, Directive, ResourceId, Standing, Subject, Verb};
 use crate::network::{Accept, Consumer, EndpointService};
 use jiff::Timestamp;
 
@@ -33,8 +34,9 @@ pub(super) enum Verdict<'a> {
     Stranger,
 }
 
-/// Judges one connection, its account's limit apart.
+/// Judges one connection, its account's limit apart. `own` is the topology's account.
 pub(super) fn judge<'a>(
+    own: &AccountId,
     declared: &'a EndpointService,
     connection: &ObservedConnection,
     standing: &'a Standing,
@@ -46,6 +48,7 @@ pub(super) fn judge<'a>(
     let means = |who: &Consumer| match who {
         Consumer::Account(account) => *account == connection.owner,
         Consumer::Endpoint(endpoint) => *endpoint == connection.endpoint,
+        Consumer::Own => connection.owner == *own,
     };
     if let Some(who) = declared.deny.iter().find(|who| means(who)) {
         return Verdict::Denied(who);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use topology::document::read_all;
-use topology::network::{Nat, PublicIps, Route};
+use topology::network::{Consumer, Nat, PublicIps, Route};
 use topology::{ControlId, Mode};
 
 fn folder() -> PathBuf {
@@ -88,6 +88,13 @@ fn nothing_of_the_producer_is_public() {
 }
 
 /// The table of the three-tier reference: three tiers of /20 over three zones, and a gateway in each in production.
+#[test]
+fn the_consumer_that_the_document_declares_is_let_in_by_the_producer() {
+    let accept = &topology("privatelink").privatelink["products-api"].accept;
+    let own: Vec<_> = accept.iter().filter(|entry| entry.who == Consumer::Own).map(|entry| entry.at_most).collect();
+    assert_eq!(own, [Some(1)]);
+}
+
 #[test]
 fn the_three_tiers_have_the_ranges_of_their_reference() {
     let topology = topology("three-tier");

@@ -174,7 +174,8 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     }
     names::distinct(check, "endpoint service", services);
     desired.ranges = resolved.values().map(|vpc: &crate::Vpc| vpc.cidr.into()).collect();
-    let privatelink = privatelink::services(check, services, &around);
+    let mut privatelink = privatelink::services(check, services, &around);
+    privatelink::connect_own(&mut privatelink, &resolved);
     let maintenance = nat::maintenance(check, maintenance);
     let id = TopologyId::from(id.read()?.as_str());
     let flow_logs = logged(id.as_str(), state, &resolved);

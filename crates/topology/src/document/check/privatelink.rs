@@ -1,11 +1,11 @@
 //! Endpoint services.
 
 use super::{Around, Check, names, units};
-use crate::core::ServiceName;
+use crate::core::{ServiceName, VpcName};
 use crate::document::model;
 use crate::document::problem::{Draft, Span};
 use crate::document::wrap::{At, Entry, Field};
-use crate::network::{Accept, Consumer, EndpointService, Otherwise};
+use crate::network::{Accept, Consumer, Endpoint, EndpointService, EndpointTarget, Otherwise, Vpc};
 use std::collections::BTreeMap;
 
 /// Checks and resolves the endpoint services of a topology.
@@ -15,6 +15,19 @@ pub(super) fn services(
     around: &Around<'_>,
 ) -> BTreeMap<ServiceName, EndpointService> {
     entries.iter().filter_map(|entry| Some((entry.name.as_str().into(), service(check, entry, around)?))).collect()
+}
+
+/// Whoever declares both ends wants them connected: as many endpoints of the topology's own account are let in as are declared. An
+/// entry of the document for that account comes first, and counts.
+pub(super) fn connect_own(services: &mut BTreeMap<ServiceName, EndpointService>, vpcs: &BTreeMap<VpcName, Vpc>) {
+    for (name, service) in services {
+        let leads = |endpoint: &&Endpoint| matches!(&endpoint.service, EndpointTarget::Own(own) if own == name);
+        let declared =
+            vpcs.values().filter_map(|vpc| vpc.endpoints.as_ref()).flat_map(BTreeMap::values).filter(leads).count();
+        if let Some(at_most) = u32::try_from(declared).ok().filter(|declared| *declared > 0) {
+            service.accept.push(Accept { who: Consumer::Own, at_most: Some(at_most), until: None });
+        }
+    }
 }
 
 fn service(check: Check<'_>, entry: &Entry<model::EndpointService>, around: &Around<'_>) -> Option<EndpointService> {
