@@ -237,14 +237,8 @@ def flips(stage: staging.Stage) -> list[Scene]:
     three = ("three-tier",)
     return [
         Scene("Deploy", "three-tier becomes staging: one gateway", flip("staging"), "nat", three, restored, harm=False),
-        Scene("Deploy", "three-tier is production again", flip("production"), "nat", three, ready, harm=False),
-        Scene("On-call", "moves each zone to its own gateway", enforce_nat, "nat", three, restored, harm=False),
+        Scene("Deploy", "three-tier is production again", flip("production"), "nat", three, restored, harm=False),
     ]
-
-
-def ready(watch: Watch) -> str | None:
-    """The gateways are there; routes that work wait for a maintenance window or a person."""
-    return "gateways made, routes wait" if failed_over(watch) else None
 
 
 # ---------------------------------------------------------------------------------------------------------- PrivateLink

@@ -49,7 +49,7 @@ def compare(cloud: Cloud, topology: Topology, vpcs: dict[str, str]) -> Verdict:
             problems.append("the endpoint service does not exist")
         else:
             problems += settings(cloud, declared, service)
-            problems += decisions(cloud, topology, declared, service, verdict)
+            problems += decisions(cloud, topology, name, service, verdict)
         verdict.differences += [
             Difference(topology.id, declared["vpc"], "privatelink", name, problem) for problem in problems
         ]
@@ -77,21 +77,23 @@ def settings(cloud: Cloud, declared: dict[str, Any], service: dict[str, Any]) ->
     return problems
 
 
-def decisions(
-    cloud: Cloud, topology: Topology, declared: dict[str, Any], service: dict[str, Any], verdict: Verdict
-) -> list[str]:
+def decisions(cloud: Cloud, topology: Topology, name: str, service: dict[str, Any], verdict: Verdict) -> list[str]:
     """Connections that are allowed are available, up to `at_most`; the others wait, or are rejected."""
     problems = []
+    declared = topology.services[name]
     if declared.get("deny"):
         raise Unreadable(f"{topology.id}: no reader for `deny`")
     waiting = "rejected" if declared.get("otherwise") == "reject" else "pendingacceptance"
     accept = declared.get("accept") or []
     by_account = {rule["account"]: rule.get("at_most") for rule in accept if "account" in rule}
     by_endpoint = {rule["endpoint"] for rule in accept if "endpoint" in rule} | cloud.approved
+    # The document declares both ends of these.
+    declared_ends = [e for vpc in topology.vpcs.values() for e in (vpc.get("endpoints") or {}).values()]
+    own = sum(1 for end in declared_ends if isinstance(end, dict) and end.get("service") == name)
     live = [c for c in connections(cloud, service["ServiceId"]) if c["VpcEndpointState"].lower() not in OVER]
     for owner in sorted({connection["VpcEndpointOwner"] for connection in live}):
         theirs = [c for c in live if c["VpcEndpointOwner"] == owner and c["VpcEndpointId"] not in by_endpoint]
-        limit = by_account.get(owner, 0)
+        limit = by_account.get(owner, own if owner == cloud.account else 0)
         room = len(theirs) if limit is None else min(limit, len(theirs))
         states = [connection["VpcEndpointState"].lower() for connection in theirs]
         if states.count("available") != room:
@@ -100,8 +102,8 @@ def decisions(
         if odd:
             problems.append(f"connections of {owner} are {', '.join(odd)}")
     for connection in live:
-        name, state = connection["VpcEndpointId"], connection["VpcEndpointState"]
-        if name in by_endpoint and state.lower() != "available":
-            problems.append(f"{name} was let in and is {state}")
-        verdict.notes.append(f"{topology.id}: {name} of {connection['VpcEndpointOwner']} is {state}")
+        endpoint, state = connection["VpcEndpointId"], connection["VpcEndpointState"]
+        if endpoint in by_endpoint and state.lower() != "available":
+            problems.append(f"{endpoint} was let in and is {state}")
+        verdict.notes.append(f"{topology.id}: {endpoint} of {connection['VpcEndpointOwner']} is {state}")
     return problems
