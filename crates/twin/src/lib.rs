@@ -4,6 +4,7 @@ mod clock;
 mod contract_ec2;
 mod contract_ledger;
 mod contract_links;
+mod contract_nat;
 mod dice;
 pub mod ec2;
 mod ec2_control;
@@ -11,6 +12,8 @@ mod ec2_ports;
 mod ledger;
 pub mod links;
 mod links_ports;
+pub mod nat;
+mod nat_ports;
 mod outbox;
 mod rig;
 
@@ -20,6 +23,7 @@ pub use ec2_control::STACK_TAG;
 pub use ec2_ports::TwinEc2;
 pub use ledger::Ledger;
 pub use links_ports::TwinLinks;
+pub use nat_ports::{TwinNat, zone_id};
 pub use outbox::{Outbox, Sent};
 pub use rig::{Call, Twin, World};
 
@@ -28,4 +32,5 @@ pub mod contract {
     pub use crate::contract_ec2::{Ec2Port, security_groups};
     pub use crate::contract_ledger::ledger;
     pub use crate::contract_links::{LinkPort, privatelink};
+    pub use crate::contract_nat::{Ground, NatPort, nat};
 }

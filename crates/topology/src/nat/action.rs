@@ -63,6 +63,11 @@ impl Action for Change {
             Self::CreateRoute { table, to } => {
                 Inverse::Exact(Self::DeleteRoute { table: table.clone(), target: to.clone() })
             }
+            Self::ReplaceRoute { from: before, .. } | Self::DeleteRoute { target: before, .. }
+                if !before.as_str().starts_with("nat-") =>
+            {
+                Inverse::None(format!("a route to {before} would open these subnets to the public again"))
+            }
             Self::ReplaceRoute { table, from, from_works: true, to } => Inverse::Exact(Self::ReplaceRoute {
                 table: table.clone(),
                 from: to.clone(),

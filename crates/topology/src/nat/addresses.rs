@@ -42,7 +42,7 @@ pub(super) fn way(facts: &Facts<'_>, zone: &ZoneLetter, replayed: &Replayed) -> 
         return Way::Use(address.allocation.clone());
     }
     // It becomes free when its gateway is gone. One that somebody put to another use is not waited for.
-    let leaving = ours().find_map(|address| {
+    let leaving = ours().filter(|address| !is_elsewhere(address)).find_map(|address| {
         let gateway = users(facts, address).find(|gateway| is_leaving(facts, gateway))?;
         Some(Way::Wait(format!("{} gives its address back when it is gone", gateway.id)))
     });
@@ -57,8 +57,10 @@ fn declared(facts: &Facts<'_>, address: &ObservedAddress) -> Way {
     let used = match users.iter().find(|gateway| !matches!(facts.health(gateway), Health::Gone | Health::Failed)) {
         Some(gateway) => gateway.id.to_string(),
         None => match users.first() {
-            Some(gateway) => return Way::Wait(format!("{} gives its address back when it is gone", gateway.id)),
-            None => address.user.as_ref().map_or_else(|| "something else".to_owned(), ToString::to_string),
+            Some(gateway) if !is_elsewhere(address) => {
+                return Way::Wait(format!("{} gives its address back when it is gone", gateway.id));
+            }
+            _ => address.user.as_ref().map_or_else(|| "something else".to_owned(), ToString::to_string),
         },
     };
     let association = address.association.as_ref().map_or("", ResourceId::as_str);
@@ -77,6 +79,11 @@ fn is_leaving(facts: &Facts<'_>, gateway: &ObservedGateway) -> bool {
         Health::Failed => facts.ours(&gateway.id, &gateway.tags),
         Health::Good | Health::Away | Health::Coming | Health::Cut | Health::Private => false,
     }
+}
+
+/// Whether an instance has it, which no gateway is.
+fn is_elsewhere(address: &ObservedAddress) -> bool {
+    address.user.as_ref().is_some_and(|user| user.as_str().starts_with("i-"))
 }
 
 fn is_for(facts: &Facts<'_>, address: &ObservedAddress, zone: &ZoneLetter) -> bool {

@@ -192,8 +192,10 @@ pub(super) fn make(
             let change =
                 Change::AllocateAddress { vpc: builder.thing(&vpc, name), tags: self::tags(facts, Some(zone)) };
             let all = facts.addresses.as_ref().map_or(0, Vec::len) + builder.allocations();
-            let caveat =
-                format!("the account then has {} addresses in the Region (5 unless the quota was raised)", all + 1);
+            let caveat = format!(
+                "address number {} of the account in the Region (the quota is 5 unless it was raised)",
+                all + 1
+            );
             builder.step(Rank::Make, Step { stack, caveat: Some(caveat), ..Step::new(change) });
         }
         Way::Wait(why) => builder.soon(why),

@@ -1,7 +1,7 @@
 //! Gateways of ours that are not declared any more, and what all of it costs.
 
 use super::cost::{Bill, monthly};
-use super::facts::Facts;
+use super::facts::{Facts, Health};
 use super::planner::{Builder, Rank};
 use super::posts::Post;
 use super::{Availability, Change, GatewayState, Gateways, ObservedGateway};
@@ -9,9 +9,11 @@ use crate::core::{Severity, Step};
 
 /// Whether a gateway has a place: at a post, or in a declared zone to which traffic will come back.
 fn has_a_place(facts: &Facts<'_>, posts: &[Post<'_>], gateway: &ObservedGateway) -> bool {
-    let at_post = |post: &Post<'_>| {
-        let one = post.keeper.or(post.coming);
-        one.is_some_and(|one| one.id == gateway.id)
+    let cut = facts.health(gateway) == Health::Cut;
+    let at_post = |post: &Post<'_>| match post.keeper.or(post.coming) {
+        Some(one) => one.id == gateway.id,
+        // It is the one, once its subnet leads to the internet again.
+        None => cut && post.zone.as_ref() == facts.zone(gateway),
     };
     let waits = match &facts.declared.gateways {
         Gateways::Zonal(zones) => {
