@@ -139,12 +139,17 @@ _LOGS_BY_NAME = re.compile(r"^arn:aws[a-z-]*:logs:[^:]+:\d{12}:log-group:[^:*]+$
 _LOGS_WITHOUT_STREAM = frozenset({"logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource"})
 
 
-def log_resource(action: str, arn: str) -> str:
+def log_resource(action: str, arn: str, region: str) -> str:
     """The ARN that a call on a log group is authorised on: with the (empty) stream behind the group's name.
 
     A policy therefore has to name `log-group:<name>:*` (CloudWatch Logs User Guide, "Overview of managing access
-    permissions", log group ARNs), as denials say: "on resource: arn:…:log-group:<name>:log-stream:".
+    permissions", log group ARNs), as denials say: "on resource: arn:…:log-group:<name>:log-stream:". DescribeLogGroups is
+    authorised on `log-group::log-stream:`, whatever it asks for.
     """
+    from ministack.core.responses import get_account_id
+
+    if action == "logs:DescribeLogGroups":
+        return f"arn:aws:logs:{region}:{get_account_id()}:log-group::log-stream:"
     if action in _LOGS_WITHOUT_STREAM or not _LOGS_BY_NAME.match(arn):
         return arn
     return f"{arn}:log-stream:"
@@ -192,7 +197,7 @@ def _enforce_each(original: Any) -> Any:
             return each_entry(access_key_id, region, service_context or {})
         if call is None:
             if service == "logs":
-                resource_arn = log_resource(iam_action, resource_arn)
+                resource_arn = log_resource(iam_action, resource_arn, region)
             denied = original(access_key_id, iam_action, service, region, resource_arn, service_context)
             note_decision(iam_action, resource_arn, denied)
             return denied

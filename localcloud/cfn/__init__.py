@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from .. import hooks
-from . import drift, events, refusals
+from . import drift, events, logs, refusals
 from .registry import TYPES, ResourceType
 
 
@@ -56,6 +56,7 @@ def install(app: ModuleType) -> None:
     # EC2 calls block (moto's lock; a NAT gateway is waited for): never on the front door's event loop.
     original = hooks.require(stacks, "_runs_on_worker_thread")
     hooks.replace(stacks, "_runs_on_worker_thread", lambda name: name in TYPES or original(name))
+    logs.install()
     drift.install()
     events.install()
     refusals.install()

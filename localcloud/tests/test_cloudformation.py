@@ -369,3 +369,38 @@ def test_a_null_anywhere_is_refused(client):
     assert (
         refused(cloudformation.create_stack, StackName="nulls", TemplateBody=json.dumps(template)) == "ValidationError"
     )
+
+
+def log_group(**properties):
+    return {"Logs": {"Type": "AWS::Logs::LogGroup", "DeletionPolicy": "Retain", "Properties": properties}}
+
+
+def test_a_log_group_that_exists_is_not_taken_over(client, cloudformation):
+    """A retained log group outlives its stack; making the stack again fails: the resource already exists."""
+    deploy(cloudformation, "one", log_group(LogGroupName="/flow/main"))
+    stack_id = cloudformation.describe_stacks(StackName="one")["Stacks"][0]["StackId"]
+    cloudformation.delete_stack(StackName="one")
+    assert settle(cloudformation, stack_id)["StackStatus"] == "DELETE_COMPLETE"
+    logs = client("logs")
+    logs.create_log_stream(logGroupName="/flow/main", logStreamName="kept")
+    deploy(cloudformation, "two", log_group(LogGroupName="/flow/main"), expect="ROLLBACK_COMPLETE")
+    assert logs.describe_log_streams(logGroupName="/flow/main")["logStreams"]
+
+
+def test_retention_that_a_template_does_not_declare_is_left_alone(client, cloudformation):
+    """ "Update behaviors": only what the template changes is changed; who sets retention elsewhere keeps it."""
+    deploy(cloudformation, "logs", log_group(LogGroupName="/flow/main"))
+    logs = client("logs")
+    logs.put_retention_policy(logGroupName="/flow/main", retentionInDays=30)
+    tagged = log_group(LogGroupName="/flow/main", Tags=[{"Key": "a", "Value": "b"}])
+    deploy(cloudformation, "logs", tagged, call="update_stack", expect="UPDATE_COMPLETE")
+    [group] = logs.describe_log_groups(logGroupNamePrefix="/flow/main")["logGroups"]
+    assert group["retentionInDays"] == 30
+
+
+def test_log_groups_of_stacks_are_on_record(client, cloudformation):
+    """CloudTrail: CreateLogGroup and PutRetentionPolicy, invokedBy cloudformation.amazonaws.com."""
+    bus = Bus(client, {"source": ["aws.logs"]})
+    deploy(cloudformation, "logs", log_group(LogGroupName="/flow/main", RetentionInDays=7))
+    assert bus.call("CreateLogGroup")["userIdentity"]["invokedBy"] == "cloudformation.amazonaws.com"
+    assert bus.call("PutRetentionPolicy")["requestParameters"] == {"logGroupName": "/flow/main", "retentionInDays": 7}

@@ -276,3 +276,38 @@ def test_nobody_can_put_such_events(client):
     answer = client("events").put_events(Entries=[entry])
     assert answer["FailedEntryCount"] == 1
     assert answer["Entries"][0]["ErrorCode"] == "NotAuthorizedForSourceException"
+
+
+def test_what_the_network_controls_wake_on(ec2, client, vpc, subnet, trail):
+    """Encoding A for addresses and routes, B for endpoint services (REFERENCE: recorded and inferred events)."""
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    default = {"RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0"}
+    ec2.create_route(**default, GatewayId=gateway)
+    ec2.replace_route(**default, GatewayId=gateway)
+    ec2.delete_route(**default)
+    ec2.release_address(AllocationId=address)
+    balancer = client("elbv2").create_load_balancer(Name="nlb", Type="network", Subnets=[subnet])
+    arn = balancer["LoadBalancers"][0]["LoadBalancerArn"]
+    service = ec2.create_vpc_endpoint_service_configuration(NetworkLoadBalancerArns=[arn])["ServiceConfiguration"]
+    ec2.modify_vpc_endpoint_service_configuration(ServiceId=service["ServiceId"], AcceptanceRequired=False)
+    ec2.modify_vpc_endpoint_service_permissions(ServiceId=service["ServiceId"], AddAllowedPrincipals=["*"])
+    ec2.delete_vpc_endpoint_service_configurations(ServiceIds=[service["ServiceId"]])
+    assert trail.call("AllocateAddress")["responseElements"]["allocationId"] == address
+    assert trail.call("ReleaseAddress")["requestParameters"] == {"allocationId": address}
+    for name in ("CreateRoute", "ReplaceRoute"):
+        assert trail.call(name)["requestParameters"] == {
+            "routeTableId": table,
+            "destinationCidrBlock": "0.0.0.0/0",
+            "gatewayId": gateway,
+        }
+    assert trail.call("DeleteRoute")["requestParameters"]["routeTableId"] == table
+    configured = trail.call("ModifyVpcEndpointServiceConfiguration")["requestParameters"]
+    assert configured["ModifyVpcEndpointServiceConfigurationRequest"]["AcceptanceRequired"] is False
+    permitted = trail.call("ModifyVpcEndpointServicePermissions")["requestParameters"]
+    assert permitted["ModifyVpcEndpointServicePermissionsRequest"]["ServiceId"] == service["ServiceId"]
+    made = trail.call("CreateVpcEndpointServiceConfiguration")["responseElements"]
+    assert service["ServiceId"] in json.dumps(made)
+    assert trail.call("DeleteVpcEndpointServiceConfigurations")

@@ -1,7 +1,6 @@
 """Faults on the wire, for functions only: what an SDK sees of each, and that nobody else sees anything."""
 
 import json
-import time
 import urllib.error
 
 import pytest
@@ -99,7 +98,7 @@ def test_the_answer_is_lost_after_the_write(cloud, caller, service, call, argume
 def test_slower_than_the_caller_waits(cloud, caller):
     """A read time-out at the caller; the request is carried out later, and `idle` waits for it."""
     before = vpcs(cloud)
-    faults(cloud, {"kind": "slow", "service": "ec2", "operation": "CreateVpc", "seconds": 2, "times": 1})
+    faults(cloud, {"kind": "slow", "service": "ec2", "operation": "CreateVpc", "seconds": 4, "times": 1})
     assert caller("ec2", "create_vpc", patience=1, **{"with": {"CidrBlock": "10.0.0.0/16"}})["found"] == (
         "ReadTimeoutError"
     )
@@ -111,10 +110,12 @@ def test_slower_than_the_caller_waits(cloud, caller):
 def test_a_late_write_does_not_survive_a_restore(cloud, caller):
     cloud.admin("POST", "snapshot", {"name": "base"})
     before = vpcs(cloud)
-    faults(cloud, {"kind": "slow", "service": "ec2", "operation": "CreateVpc", "seconds": 2})
+    faults(cloud, {"kind": "slow", "service": "ec2", "operation": "CreateVpc", "seconds": 600})
     caller("ec2", "create_vpc", patience=0.5, **{"with": {"CidrBlock": "10.0.0.0/16"}})
+    assert cloud.admin("GET", "faults")["in_flight"] == 1
     cloud.admin("POST", "restore", {"name": "base"})
-    time.sleep(2.5)  # the moment at which the write would land; nothing announces that it does not
+    assert cloud.admin("GET", "faults")["endpoint"] is None, "what held the call has ended with it"
+    assert cloud.idle(timeout=0)["faults"] == 0
     assert vpcs(cloud) == before
 
 
