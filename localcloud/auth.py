@@ -143,8 +143,8 @@ def log_resource(action: str, arn: str, region: str) -> str:
     """The ARN that a call on a log group is authorised on: with the (empty) stream behind the group's name.
 
     A policy therefore has to name `log-group:<name>:*` (CloudWatch Logs User Guide, "Overview of managing access
-    permissions", log group ARNs), as denials say: "on resource: arn:…:log-group:<name>:log-stream:". DescribeLogGroups is
-    authorised on `log-group::log-stream:`, whatever it asks for.
+    permissions", log group ARNs), as denials say: "on resource: arn:…:log-group:<name>:log-stream:". DescribeLogGroups
+    is authorised on `log-group::log-stream:`, whatever it asks for.
     """
     from ministack.core.responses import get_account_id
 

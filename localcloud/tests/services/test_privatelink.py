@@ -168,7 +168,7 @@ def test_accepting_takes_a_while(provider):
     provider.set(pending=0.1)
     second = provider.connect()
     provider.accept(second)
-    until(lambda: provider.state(second) == "available")
+    until(lambda: provider.connections(vpc_endpoint_id=second, vpc_endpoint_state="available"))
 
 
 def test_a_success_can_contain_failures(provider):
