@@ -1,5 +1,6 @@
 //! The control: what it reads of a topology, what it must look at, and its plan.
 
+use super::spec::GROUP_ID;
 use super::{Change, Desired, Observed, planner};
 use crate::core::{Control, ControlId, Place, Plan, ResourceId, Scope, Standing};
 use crate::topology::Topology;
@@ -11,6 +12,7 @@ pub struct FlowLogs;
 
 impl Control for FlowLogs {
     const ID: ControlId = ControlId::FlowLogs;
+    const CHANGES: &'static [&'static str] = &["vpc-", "fl-", GROUP_ID];
     type Desired = Desired;
     type Observed = Observed;
     type Action = Change;

@@ -1,6 +1,7 @@
 //! What a flow log is, as AWS compares two of them. Immutable: another one of these is another flow log.
 
-use crate::core::{Place, ResourceId};
+use super::Desired;
+use crate::core::{Place, ResourceId, VpcName};
 use crate::network::{FlowDestination, FlowLog, FlowTraffic};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -161,8 +162,53 @@ pub fn partition(place: &Place) -> &'static str {
     }
 }
 
-/// The id under which drifts and actions of a log group are kept: its name.
-#[allow(dead_code, reason = "the planner is next")]
-pub(super) fn group_id(log_group: &str) -> ResourceId {
-    ResourceId::from(log_group)
+/// The id under which drifts and actions of a log group are kept: the last part of its ARN.
+pub fn group_id(log_group: &str) -> ResourceId {
+    ResourceId::from(format!("{GROUP_ID}{log_group}"))
+}
+
+/// The log group's name of such an id.
+pub fn group_name(id: &ResourceId) -> &str {
+    id.as_str().strip_prefix(GROUP_ID).unwrap_or(id.as_str())
+}
+
+/// How ids of log groups begin.
+pub(super) const GROUP_ID: &str = "log-group:";
+
+/// A declared flow log, resolved.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// What a person calls it, such as `main/flow-logs`.
+    pub(super) name: String,
+    /// What it is here.
+    pub(super) spec: Spec,
+}
+
+impl Wanted {
+    pub(super) fn new(desired: &Desired, vpc: &VpcName, declared: &FlowLog, place: &Place, role: Option<&str>) -> Self {
+        let spec = Spec::of(declared, place, role);
+        let name = match &spec.destination {
+            Destination::CloudWatch { log_group, role: _ } => short_name(desired, vpc, log_group),
+            Destination::S3 { arn, options: _ } => format!("{vpc}/{}", arn.rsplit(":::").next().unwrap_or(arn)),
+            Destination::Other { kind, arn } => format!("{vpc}/{kind} {arn}"),
+        };
+        Self { name, spec }
+    }
+
+    /// Whether records get there in the declared way: by the role that was named, where one was.
+    pub(super) fn delivers_like(&self, other: &Destination) -> bool {
+        match (&self.spec.destination, other) {
+            (
+                Destination::CloudWatch { log_group: _, role: Some(wanted) },
+                Destination::CloudWatch { log_group: _, role },
+            ) => role.as_ref() == Some(wanted),
+            (_, _) => true,
+        }
+    }
+}
+
+/// What a person calls the flow log that goes to a log group.
+pub(super) fn short_name(desired: &Desired, vpc: &VpcName, log_group: &str) -> String {
+    let own = format!("/plumbline/{}/{vpc}/", desired.topology);
+    format!("{vpc}/{}", log_group.strip_prefix(&own).unwrap_or(log_group.trim_start_matches('/')))
 }
