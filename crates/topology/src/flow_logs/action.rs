@@ -1,6 +1,6 @@
 //! How a [`Change`] is named, shown and taken back.
 
-use super::{Change, Destination, Purpose, S3Options, Spec};
+use super::{Change, Destination, Purpose, S3Options, Spec, group_name};
 use crate::core::{Action, Effect, Field, Inverse, Receipt, ResourceKey};
 use std::fmt;
 
@@ -47,8 +47,8 @@ impl Action for Change {
         }
         match self {
             Self::CreateGroup { group, name: _, tags: _ } => Inverse::None(format!(
-                "deleting {} would delete the records in it; delete it yourself if they are not needed",
-                group.id
+                "deleting log group {} would delete the records in it; delete it yourself if they are not needed",
+                group_name(&group.id)
             )),
             Self::Retain { group, name, days, before } => {
                 let back = Self::Retain { group: group.clone(), name: name.clone(), days: *before, before: *days };
@@ -90,9 +90,12 @@ impl Action for Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CreateGroup { group, name, tags: _ } => write!(f, "create log group {} for {name}", group.id),
+            Self::CreateGroup { group, name, tags: _ } => {
+                write!(f, "create log group {} for {name}", group_name(&group.id))
+            }
             Self::Retain { group, name: _, days, before } => {
-                write!(f, "keep records of {} for {} instead of {}", group.id, span(*days), span(*before))
+                let group = group_name(&group.id);
+                write!(f, "keep records in log group {group} {} instead of {}", span(*days), span(*before))
             }
             Self::Create { vpc, name, spec, tags: _, purpose } => {
                 match purpose {
@@ -111,9 +114,9 @@ impl fmt::Display for Change {
 /// For how long records are kept.
 pub(super) fn span(days: Option<u32>) -> String {
     match days {
-        None => "ever".into(),
-        Some(1) => "1 day".into(),
-        Some(days) => format!("{days} days"),
+        None => "for ever".into(),
+        Some(1) => "for 1 day".into(),
+        Some(days) => format!("for {days} days"),
     }
 }
 

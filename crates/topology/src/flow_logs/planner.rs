@@ -1,7 +1,7 @@
 //! From what is declared and what was observed to a plan, over every VPC and its log groups.
 
 use super::action::span;
-use super::spec::{Wanted, group_id, short_name};
+use super::spec::{Wanted, group_label};
 use super::{Change, Desired, Observed, ObservedGroup, ObservedVpc, tags, vpc};
 use crate::core::{
     Drift, Held, Place, Plan, ResourceId, ResourceKey, Seen, Severity, StackId, Standing, Step, Unseen, VpcName, Wait,
@@ -94,10 +94,10 @@ impl<'a> Builder<'a> {
         stack: Option<&StackId>,
         needs: Option<usize>,
     ) {
-        let name = short_name(self.desired, vpc, log_group);
-        let group = self.place.key(group_id(log_group));
+        let name = group_label(self.desired, vpc, log_group);
+        let group = self.place.key(super::group_id(log_group));
         if needs.is_none() {
-            let summary = format!("records are kept for {} instead of {}", span(before), span(days));
+            let summary = format!("records are kept {} instead of {}", span(before), span(days));
             self.drift(group.clone(), &name, Severity::Drift, summary);
         }
         let change = Change::Retain { group, name, days, before };
@@ -105,9 +105,9 @@ impl<'a> Builder<'a> {
     }
 
     fn group_gone(&mut self, vpc: &VpcName, log_group: &str, days: Option<u32>, seen: &ObservedVpc) -> usize {
-        let name = short_name(self.desired, vpc, log_group);
-        let group = self.place.key(group_id(log_group));
-        let summary = format!("the log group {log_group} is gone, and the records in it");
+        let name = group_label(self.desired, vpc, log_group);
+        let group = self.place.key(super::group_id(log_group));
+        let summary = format!("there is no log group {log_group}");
         self.drift(group.clone(), &name, Severity::Drift, summary);
         let tags = tags::of(self.desired, vpc, &name);
         let change = Change::CreateGroup { group, name, tags };

@@ -187,12 +187,7 @@ pub(super) struct Wanted {
 impl Wanted {
     pub(super) fn new(desired: &Desired, vpc: &VpcName, declared: &FlowLog, place: &Place, role: Option<&str>) -> Self {
         let spec = Spec::of(declared, place, role);
-        let name = match &spec.destination {
-            Destination::CloudWatch { log_group, role: _ } => short_name(desired, vpc, log_group),
-            Destination::S3 { arn, options: _ } => format!("{vpc}/{}", arn.rsplit(":::").next().unwrap_or(arn)),
-            Destination::Other { kind, arn } => format!("{vpc}/{kind} {arn}"),
-        };
-        Self { name, spec }
+        Self { name: label(desired, vpc, &spec.destination), spec }
     }
 
     /// Whether records get there in the declared way: by the role that was named, where one was.
@@ -207,8 +202,17 @@ impl Wanted {
     }
 }
 
-/// What a person calls the flow log that goes to a log group.
-pub(super) fn short_name(desired: &Desired, vpc: &VpcName, log_group: &str) -> String {
+/// What a person calls the flow log of a VPC that goes there.
+pub(super) fn label(desired: &Desired, vpc: &VpcName, destination: &Destination) -> String {
+    match destination {
+        Destination::CloudWatch { log_group, role: _ } => group_label(desired, vpc, log_group),
+        Destination::S3 { arn, options: _ } => format!("{vpc}/{}", arn.rsplit(":::").next().unwrap_or(arn)),
+        Destination::Other { kind, arn } => format!("{vpc}/{kind} {arn}"),
+    }
+}
+
+/// The same of a log group.
+pub(super) fn group_label(desired: &Desired, vpc: &VpcName, log_group: &str) -> String {
     let own = format!("/plumbline/{}/{vpc}/", desired.topology);
     format!("{vpc}/{}", log_group.strip_prefix(&own).unwrap_or(log_group.trim_start_matches('/')))
 }

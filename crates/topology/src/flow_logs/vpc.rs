@@ -1,7 +1,7 @@
 //! The flow logs of one VPC: which declared one is kept by which, what is missing, and what is surplus.
 
 use super::planner::{Builder, Group};
-use super::spec::Wanted;
+use super::spec::{Wanted, label};
 use super::{Change, Delivery, Destination, ObservedLog, ObservedVpc, Purpose, advice, cure, tags};
 use crate::core::{ResourceId, ResourceKey, Severity, Step, VpcName};
 use crate::network::FlowLog;
@@ -95,7 +95,13 @@ pub(super) fn plan<'a>(builder: &mut Builder<'a>, name: &'a VpcName, declared: &
 
 fn missing(builder: &mut Builder<'_>, context: &Context<'_>, wanted: &Wanted) {
     let Wanted { name, spec } = wanted;
-    let summary = format!("no flow log records {spec}");
+    let alike = context.active().into_iter().find(|log| context.is_ours(log) && log.spec.records_like(spec));
+    let summary = match alike.map(|log| (&log.id, &log.spec.destination)) {
+        Some((id, Destination::CloudWatch { log_group: _, role: Some(role) })) => {
+            format!("no flow log of the declared role records {spec}: {id} is delivered by {role}")
+        }
+        _ => format!("no flow log records {spec}"),
+    };
     builder.drift(context.key.clone(), name, Severity::Drift, summary);
     if matches!(&spec.destination, Destination::CloudWatch { log_group: _, role: None }) {
         let why = "nobody said which role delivers to CloudWatch Logs".into();
@@ -180,15 +186,17 @@ fn surplus(builder: &mut Builder<'_>, context: &Context<'_>, wanted: &[Wanted], 
         let here = wanted.iter().zip(states).find(|(it, _)| it.spec.destination.same_place(&log.spec.destination));
         let (name, dispensable) = match here {
             Some((wanted, state)) => (wanted.name.clone(), kept(state)),
-            None => (format!("{}/{}", context.name, log.spec.destination), all_kept),
+            None => (label(builder.desired, context.name, &log.spec.destination), all_kept),
         };
-        if let Some((wanted, State::Failed(_))) = here
-            && cure::is_probe(wanted, log)
-        {
+        let probe = here.is_some_and(|(wanted, _)| cure::is_probe(wanted, log));
+        if probe && matches!(here, Some((_, State::Failed(_)))) {
             continue;
         }
-        let summary = format!("ours, and not declared: it records {}", log.spec);
-        builder.drift(builder.place.key(log.id.clone()), &name, Severity::Drift, summary);
+        let (severity, summary) = match probe && dispensable {
+            true => (Severity::Advice, "it stood in for one that delivers again".to_owned()),
+            false => (Severity::Drift, format!("ours, and not declared: it records {}", log.spec)),
+        };
+        builder.drift(builder.place.key(log.id.clone()), &name, severity, summary);
         if dispensable {
             delete(builder, context, &name, log);
         }
