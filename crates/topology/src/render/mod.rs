@@ -1,7 +1,7 @@
 //! A topology as the CloudFormation template of its network.
 //!
-//! The stack holds what is made once: VPCs, subnets, the internet gateway, route tables, security groups, endpoints and
-//! endpoint services. What Plumbline keeps at field level it also creates, so that two writers never fight over it:
+//! The stack holds what is made once: VPCs, subnets, the internet gateway, route tables, security groups, log groups, endpoints
+//! and endpoint services. What Plumbline keeps at field level it also creates, so that two writers never fight over it:
 //! security-group rules, NAT gateways with their addresses and default routes, flow logs. A security group without
 //! `SecurityGroupEgress` gets AWS's allow-all rule when it is made; Plumbline's first plan removes it where the document
 //! declares another egress.
@@ -53,6 +53,7 @@ pub fn render(topology: &Topology) -> Result<String, RenderError> {
         if let Some(groups) = groups {
             network::groups(&mut template, name, vpc, groups)?;
         }
+        network::log_groups(&mut template, &topology.id, name, vpc)?;
         endpoints::endpoints(&mut template, name, vpc)?;
     }
     for (name, service) in &topology.privatelink {

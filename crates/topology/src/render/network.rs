@@ -3,10 +3,11 @@
 use super::RenderError;
 use super::ids::logical;
 use super::template::{Resource, Template, attribute, joined, reference, substitute};
-use crate::core::{GroupName, VpcName};
-use crate::network::{PublicIps, Route, Vpc};
+use crate::core::{GroupName, TopologyId, VpcName};
+use crate::network::{FlowDestination, PublicIps, Route, Vpc};
 use crate::security_groups::{DesiredGroup, DesiredVpc};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 pub(super) fn vpc_id(vpc: &VpcName) -> String {
     logical(&[vpc.as_str()], "Vpc")
@@ -128,6 +129,32 @@ pub(super) fn groups(
             attribute(&id, "GroupId"),
             condition.as_deref(),
         );
+    }
+    Ok(())
+}
+
+/// The log groups of flow logs that bear the topology's name; others may be somebody else's, and Plumbline makes them if they are
+/// missing. They outlive the stack, for the records in them. How long those are kept is Plumbline's to say.
+pub(super) fn log_groups(
+    template: &mut Template,
+    topology: &TopologyId,
+    name: &VpcName,
+    vpc: &Vpc,
+) -> Result<(), RenderError> {
+    let own = format!("/plumbline/{topology}/{name}/");
+    let groups: BTreeSet<&str> = (vpc.flow_logs.iter().flatten())
+        .filter_map(|log| match &log.destination {
+            FlowDestination::CloudWatch { log_group, retention_days: _ } => Some(log_group.as_str()),
+            FlowDestination::S3 { .. } => None,
+        })
+        .filter(|group| group.starts_with(&own))
+        .collect();
+    for group in groups {
+        let short = group.strip_prefix(&own).unwrap_or(group);
+        let tags = template.tags(&[name.as_str(), short], &[("plumbline:vpc", name.as_str())]);
+        let properties = json!({ "LogGroupName": group, "Tags": tags });
+        let resource = Resource::new("AWS::Logs::LogGroup", properties).retained();
+        template.resource(logical(&[name.as_str(), short], "LogGroup"), resource)?;
     }
     Ok(())
 }

@@ -47,13 +47,17 @@ impl Template {
     }
 
     pub(super) fn resource(&mut self, id: String, resource: Resource) -> Result<(), RenderError> {
-        let Resource { kind, properties, condition, depends_on } = resource;
+        let Resource { kind, properties, condition, depends_on, retained } = resource;
         let mut value = Map::from_iter([("Type".to_owned(), json!(kind)), ("Properties".to_owned(), properties)]);
         if let Some(condition) = condition {
             value.insert("Condition".to_owned(), json!(condition));
         }
         if let Some(other) = depends_on {
             value.insert("DependsOn".to_owned(), json!(other));
+        }
+        if retained {
+            value.insert("DeletionPolicy".to_owned(), json!("Retain"));
+            value.insert("UpdateReplacePolicy".to_owned(), json!("Retain"));
         }
         if self.resources.contains_key(&id) {
             return Err(RenderError::LogicalIdTaken(id));
@@ -103,15 +107,21 @@ pub(super) struct Resource {
     properties: Value,
     condition: Option<String>,
     depends_on: Option<String>,
+    retained: bool,
 }
 
 impl Resource {
     pub(super) fn new(kind: &'static str, properties: Value) -> Self {
-        Self { kind, properties, condition: None, depends_on: None }
+        Self { kind, properties, condition: None, depends_on: None, retained: false }
     }
 
     pub(super) fn on_condition(self, condition: Option<String>) -> Self {
         Self { condition, ..self }
+    }
+
+    /// Stays when the stack or its place in the template goes.
+    pub(super) fn retained(self) -> Self {
+        Self { retained: true, ..self }
     }
 
     pub(super) fn after(self, other: impl Into<String>) -> Self {

@@ -213,6 +213,34 @@ fn flow_logs_resolve() {
 }
 
 #[test]
+fn a_log_group_has_one_retention() {
+    let vpc = |name: &str, cidr: &str, days: &str| {
+        format!(
+            "  {name}:\n    cidr: {cidr}\n    availability_zones: [a]\n    flow_logs: [{{ cloudwatch: {{ log_group: all, retention: {days} }} }}]\n"
+        )
+    };
+    let text = |second: &str| {
+        let (left, right) = (vpc("left", "10.0.0.0/16", "30 days"), vpc("right", "10.1.0.0/16", second));
+        format!("version: 1\nid: net\nenvironment: production\nvpcs:\n{left}{right}")
+    };
+    right(&text("30 days"));
+    assert_snapshot!(wrong(&text("forever")), @"
+    error[retention-twice]: the log group `all` is declared with another retention in another VPC
+     --> topology.yaml:9:3
+      |
+    5 |   left:
+      |   ---- the other VPC
+    ...
+    9 |   right:
+      |   ^^^^^
+      |
+      = help: write the same `retention` in both, or give each VPC a log group of its own
+
+    1 problem
+    ");
+}
+
+#[test]
 fn an_endpoint_has_a_kind_that_its_service_offers() {
     assert_snapshot!(wrong(&tiers("endpoints:
   ecr.api: gateway

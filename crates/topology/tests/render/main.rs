@@ -124,6 +124,7 @@ fn logical_ids_and_types_stay_as_they_are() {
     MainEcrApiEndpoint: AWS::EC2::VPCEndpoint
     MainEcrDkrEndpoint: AWS::EC2::VPCEndpoint
     MainEndpointsSecurityGroup: AWS::EC2::SecurityGroup
+    MainFlowLogsLogGroup: AWS::Logs::LogGroup
     MainInternetGateway: AWS::EC2::InternetGateway
     MainInternetGatewayAttachment: AWS::EC2::VPCGatewayAttachment
     MainLogsEndpoint: AWS::EC2::VPCEndpoint
@@ -149,6 +150,7 @@ fn logical_ids_and_types_stay_as_they_are() {
     MainEcrApiEndpoint: AWS::EC2::VPCEndpoint
     MainEcrDkrEndpoint: AWS::EC2::VPCEndpoint
     MainEndpointsSecurityGroup: AWS::EC2::SecurityGroup
+    MainFlowLogsLogGroup: AWS::Logs::LogGroup
     MainFrontendSecurityGroup: AWS::EC2::SecurityGroup
     MainInternetGateway: AWS::EC2::InternetGateway
     MainInternetGatewayAttachment: AWS::EC2::VPCGatewayAttachment
@@ -185,6 +187,7 @@ fn logical_ids_and_types_stay_as_they_are() {
     MainDatabaseSecurityGroup: AWS::EC2::SecurityGroup
     MainDynamodbEndpoint: AWS::EC2::VPCEndpoint
     MainEndpointsSecurityGroup: AWS::EC2::SecurityGroup
+    MainFlowLogsLogGroup: AWS::Logs::LogGroup
     MainInternetGateway: AWS::EC2::InternetGateway
     MainInternetGatewayAttachment: AWS::EC2::VPCGatewayAttachment
     MainLogsEndpoint: AWS::EC2::VPCEndpoint
@@ -218,6 +221,7 @@ fn logical_ids_and_types_stay_as_they_are() {
     ConsumerEndpointsBRouteTable: AWS::EC2::RouteTable
     ConsumerEndpointsBRouteTableAssociation: AWS::EC2::SubnetRouteTableAssociation
     ConsumerEndpointsBSubnet: AWS::EC2::Subnet
+    ConsumerFlowLogsLogGroup: AWS::Logs::LogGroup
     ConsumerInternetGateway: AWS::EC2::InternetGateway
     ConsumerInternetGatewayAttachment: AWS::EC2::VPCGatewayAttachment
     ConsumerProductsApiEndpoint: AWS::EC2::VPCEndpoint
@@ -243,6 +247,7 @@ fn logical_ids_and_types_stay_as_they_are() {
     ProducerEcrApiEndpoint: AWS::EC2::VPCEndpoint
     ProducerEcrDkrEndpoint: AWS::EC2::VPCEndpoint
     ProducerEndpointsSecurityGroup: AWS::EC2::SecurityGroup
+    ProducerFlowLogsLogGroup: AWS::Logs::LogGroup
     ProducerLogsEndpoint: AWS::EC2::VPCEndpoint
     ProducerNlbSecurityGroup: AWS::EC2::SecurityGroup
     ProducerS3Endpoint: AWS::EC2::VPCEndpoint
@@ -276,6 +281,7 @@ fn logical_ids_and_types_stay_as_they_are() {
     MainEcrDkrEndpoint: AWS::EC2::VPCEndpoint
     MainEcsTasksSecurityGroup: AWS::EC2::SecurityGroup
     MainEndpointsSecurityGroup: AWS::EC2::SecurityGroup
+    MainFlowLogsLogGroup: AWS::Logs::LogGroup
     MainInternetGateway: AWS::EC2::InternetGateway
     MainInternetGatewayAttachment: AWS::EC2::VPCGatewayAttachment
     MainLogsEndpoint: AWS::EC2::VPCEndpoint
@@ -327,6 +333,20 @@ fn plumbline_can_bind_to_every_vpc_and_group() {
         declared.sort_unstable();
         assert_eq!(groups, declared, "{name}");
     }
+}
+
+#[test]
+fn log_groups_outlive_the_stack_and_their_retention_is_not_its_business() {
+    let template = template(&reference("hipaa"));
+    let groups = of_type(&template, "AWS::Logs::LogGroup");
+    let [(_, group)] = groups.as_slice() else { panic!("{groups:?}") };
+    assert_eq!(group["Properties"]["LogGroupName"], "/plumbline/hipaa/main/flow-logs");
+    assert_eq!((&group["DeletionPolicy"], &group["UpdateReplacePolicy"]), (&"Retain".into(), &"Retain".into()));
+    assert_eq!(group["Properties"]["RetentionInDays"], Value::Null);
+    let text = "version: 1\nid: shop\nenvironment: production\nvpcs:\n  main:\n    cidr: 10.0.0.0/16\n    \
+                availability_zones: [a]\n    flow_logs:\n      - cloudwatch: { log_group: audit }\n      - s3: { bucket: logs-shop }\n";
+    let other = self::template(&read("topology.yaml", text).unwrap());
+    assert!(of_type(&other, "AWS::Logs::LogGroup").is_empty(), "it may be somebody else's");
 }
 
 #[test]

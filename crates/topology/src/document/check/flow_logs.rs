@@ -1,10 +1,12 @@
 //! Flow logs.
 
 use super::{Check, units};
+use crate::core::VpcName;
 use crate::document::model::{self, CloudWatchLogs, Duration, S3Logs};
 use crate::document::problem::{Draft, Span};
-use crate::document::wrap::{At, Field};
-use crate::network::{FlowDestination, FlowLog, FlowTraffic};
+use crate::document::wrap::{At, Entry, Field};
+use crate::network::{FlowDestination, FlowLog, FlowTraffic, Vpc};
+use std::collections::BTreeMap;
 
 /// The days that CloudWatch Logs can keep records
 /// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>).
@@ -49,6 +51,26 @@ pub(super) fn flow_logs(check: Check<'_>, topology: &str, vpc: &str, written: &m
         resolved.push((log, span));
     }
     Some(resolved.into_iter().map(|(log, _)| log).collect())
+}
+
+/// A log group has one retention, however many VPCs record into it.
+pub(super) fn one_retention(check: Check<'_>, entries: &[Entry<model::Vpc>], vpcs: &BTreeMap<VpcName, Vpc>) {
+    let mut known: BTreeMap<&str, (Option<u32>, Span)> = BTreeMap::new();
+    for Entry { name, name_span, value: _ } in entries {
+        let Some(vpc) = vpcs.get(name.as_str()) else { continue };
+        for log in vpc.flow_logs.iter().flatten() {
+            let FlowDestination::CloudWatch { log_group, retention_days } = &log.destination else { continue };
+            let (first, span) = *known.entry(log_group).or_insert((*retention_days, *name_span));
+            if first != *retention_days {
+                let title = format!("the log group `{log_group}` is declared with another retention in another VPC");
+                check.push(
+                    Draft::new(*name_span, "retention-twice", title)
+                        .related(span, "the other VPC")
+                        .help("write the same `retention` in both, or give each VPC a log group of its own"),
+                );
+            }
+        }
+    }
 }
 
 fn same_place(left: &FlowDestination, right: &FlowDestination) -> bool {

@@ -177,6 +177,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     let mut privatelink = privatelink::services(check, services, &around);
     privatelink::connect_own(&mut privatelink, &resolved);
     let maintenance = nat::maintenance(check, maintenance);
+    flow_logs::one_retention(check, entries, &resolved);
     let id = TopologyId::from(id.read()?.as_str());
     let flow_logs = logged(id.as_str(), state, &resolved);
     let production = environment == Environment::Production;
