@@ -80,7 +80,6 @@ impl Regional {
     }
 
     /// CloudWatch Logs.
-    #[expect(dead_code, reason = "flow logs will use it")]
     pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
         let Rest { config, logs, .. } = &*self.rest;
         logs.get_or_init(|| client!(self.rest, aws_sdk_cloudwatchlogs, config)).clone()

@@ -78,11 +78,13 @@ pub(crate) fn bad_answer(operation: &str, message: impl Into<String>) -> Fault {
     Fault::new(operation, FaultClass::Retryable, message)
 }
 
-/// A refusal within an answer that is a success by its status (`Unsuccessful`). Its code is classed as any other.
+/// A refusal within an answer that is a success by its status (`Unsuccessful`). Its code is classed as any other; some calls write an
+/// HTTP status there.
 pub(crate) fn refused(operation: &str, code: Option<&str>, message: impl Into<String>) -> Fault {
+    let status = code.and_then(|code| code.parse().ok()).unwrap_or(200);
     Fault {
         operation: operation.into(),
-        class: class(code, 200, 1),
+        class: class(code, status, 1),
         code: code.map(Into::into),
         message: message.into(),
         remedy: code.and_then(|code| remedy(code, operation)),

@@ -1,6 +1,6 @@
 //! The network as the EC2 and CloudFormation APIs show and change it: one value that serves every control's ports.
 
-use crate::clients::Clients;
+use crate::clients::{Clients, setting};
 use crate::security_groups::Groups;
 use aws_sdk_ec2::types::{Filter, Tag};
 use std::collections::BTreeMap;
@@ -18,18 +18,22 @@ pub struct Network {
     pub(crate) clients: Clients,
     pub(crate) control: ControlId,
     pub(crate) groups: Groups,
+    /// The role that delivers flow logs to CloudWatch Logs.
+    pub(crate) delivery_role: Option<String>,
 }
 
 impl Network {
     /// Over these clients, for one control: read-only ones make a network that cannot be changed. AWS is asked only about what
     /// concerns that control, for its function's role allows nothing else.
     pub fn new(clients: Clients, control: ControlId) -> Self {
-        Self { clients, control, groups: Groups::default() }
+        // Only the function of flow logs is told; without it, those that go to S3 are kept all the same.
+        let delivery_role = setting("PLUMBLINE_FLOW_LOGS_ROLE").ok();
+        Self { clients, control, groups: Groups::default(), delivery_role }
     }
 
     /// The same network, unable to change anything, sharing what was learned of names.
     pub fn read_only(&self) -> Self {
-        Self { clients: self.clients.read_only(), control: self.control, groups: self.groups.clone() }
+        Self { clients: self.clients.read_only(), ..self.clone() }
     }
 }
 

@@ -180,6 +180,25 @@ fn a_copied_tag_does_not_make_one_ours_and_neither_does_the_ledger_without_the_t
 }
 
 #[test]
+fn one_whose_making_was_never_heard_of_is_asked_for_once_more() {
+    let mut network = Network::bare(desired([to_bucket()]));
+    let plan = network.plan();
+    let made = network.cloud.apply(&plan.steps[0].action, Some("token")).unwrap();
+    assert!(network.standing.created.is_empty(), "the function died before it could be told");
+    let again = network.plan();
+    assert_snapshot!(again, @"
+    drift
+      drift     main/logs-111122223333/vpc (vpc-00000000000000001): fl-00000000000000002 has our tags and is not on record: asked for once more, AWS says whether we made it
+    steps
+      1. create flow log main/logs-111122223333/vpc on vpc-00000000000000001: rejected traffic every minute to arn:aws:s3:::logs-111122223333/vpc, Parquet, Hive partitions
+    ");
+    assert_eq!(again.steps[0].action, plan.steps[0].action, "the same action, so that the ledger knows its token");
+    assert_eq!(network.cloud.apply(&again.steps[0].action, Some("token")).unwrap().created, made.created);
+    network.wait(60);
+    assert!(network.plan().is_empty(), "an hour later it is somebody else's: {}", network.plan());
+}
+
+#[test]
 fn a_log_group_that_is_gone_comes_back_and_another_flow_log_shows_whether_aws_delivers_again() {
     let mut network = Network::build(desired([to_group()]));
     network.cloud.delete_group(GROUP).unwrap();
@@ -277,7 +296,7 @@ fn a_role_that_may_not_write_is_a_persons_to_mend_and_tried_once_a_day() {
     drift
       drift     main/flow-logs (fl-00000000000000002): it is ACTIVE, but its records do not arrive: AWS says: Access error
     held
-      main/flow-logs (fl-00000000000000002): neither it nor fl-00000000000000003, which was made to try, delivers. AWS says: Access error
+      main/flow-logs (fl-00000000000000002): neither it nor fl-00000000000000003, which goes to the same place, delivers. AWS says: Access error
          to do: see that arn:aws:iam::111122223333:role/plumbline-flow-logs-delivery is trusted by {"Action":"sts:AssumeRole","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:ec2:eu-west-1:111122223333:vpc-flow-log/*"},"StringEquals":{"aws:SourceAccount":"111122223333"}},"Effect":"Allow","Principal":{"Service":"vpc-flow-logs.amazonaws.com"}} and may {"Action":["logs:CreateLogStream","logs:PutLogEvents","logs:DescribeLogGroups","logs:DescribeLogStreams"],"Effect":"Allow","Resource":"arn:aws:logs:eu-west-1:111122223333:log-group:/plumbline/shop/main/flow-logs:*"}; if the log group is encrypted with a key of yours, the key's policy must admit logs.eu-west-1.amazonaws.com
     "#);
     let mut by_hand = network.clone();
@@ -317,7 +336,7 @@ fn a_bucket_that_does_not_take_records_is_held_with_its_policy() {
     drift
       drift     main/logs-111122223333/vpc (fl-00000000000000002): it is ACTIVE, but its records do not arrive: AWS says: Access Denied for LogDestination: arn:aws:s3:::logs-111122223333. Please check LogDestination permission
     held
-      main/logs-111122223333/vpc (fl-00000000000000002): neither it nor fl-00000000000000003, which was made to try, delivers. AWS says: Access Denied for LogDestination: arn:aws:s3:::logs-111122223333. Please check LogDestination permission
+      main/logs-111122223333/vpc (fl-00000000000000002): neither it nor fl-00000000000000003, which goes to the same place, delivers. AWS says: Access Denied for LogDestination: arn:aws:s3:::logs-111122223333. Please check LogDestination permission
          to do: see that the bucket exists and is yours, and add these statements to its policy (`aws s3api get-bucket-policy --bucket logs-111122223333` shows it); if it is encrypted with a key of yours, the key's policy must admit delivery.logs.amazonaws.com (kms:GenerateDataKey*): [{"Action":"s3:PutObject","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:logs:eu-west-1:111122223333:*"},"StringEquals":{"aws:SourceAccount":"111122223333","s3:x-amz-acl":"bucket-owner-full-control"}},"Effect":"Allow","Principal":{"Service":"delivery.logs.amazonaws.com"},"Resource":"arn:aws:s3:::logs-111122223333/vpc/AWSLogs/aws-account-id=111122223333/*","Sid":"AWSLogDeliveryWrite"},{"Action":"s3:GetBucketAcl","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:logs:eu-west-1:111122223333:*"},"StringEquals":{"aws:SourceAccount":"111122223333"}},"Effect":"Allow","Principal":{"Service":"delivery.logs.amazonaws.com"},"Resource":"arn:aws:s3:::logs-111122223333","Sid":"AWSLogDeliveryAclCheck"}]
     "#);
 }

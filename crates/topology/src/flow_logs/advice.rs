@@ -9,7 +9,7 @@ pub(super) const NO_ROLE: &str = "PLUMBLINE_FLOW_LOGS_ROLE is not set for this f
      names it there";
 
 /// What must be so for records to arrive, ready to paste.
-pub(super) fn let_in(spec: &Spec, place: &Place) -> String {
+pub fn let_in(spec: &Spec, place: &Place) -> String {
     match &spec.destination {
         Destination::S3 { arn, options } => {
             let bucket = arn.split('/').next().unwrap_or(arn);

@@ -43,8 +43,9 @@ pub(super) fn plan(builder: &mut Builder<'_>, context: &Context<'_>, wanted: &Wa
     let same = Wanted { name: name.clone(), spec: failed.spec.clone() };
     let standing = builder.standing;
     let fresh = tags::is_replacement(failed) && !due(failed, standing);
+    // Somebody else's shows it as well, and AWS would take no equal one beside it.
     let mut probes: Vec<&ObservedLog> = context.active();
-    probes.retain(|log| context.is_ours(log) && is_probe(&same, log));
+    probes.retain(|log| is_probe(&same, log) && !context.is_unheard(log));
     let help = advice::let_in(&failed.spec, builder.place);
     let Some(probe) = probes.iter().find(|log| !is_failed(log)).or(probes.first()) else {
         if matches!(&failed.delivery, Delivery::Failed { why: Some(why) } if why.contains(RATE_LIMITED)) {
@@ -64,8 +65,8 @@ pub(super) fn plan(builder: &mut Builder<'_>, context: &Context<'_>, wanted: &Wa
     };
     match &probe.delivery {
         Delivery::Failed { why: _ } => {
-            let why = format!("neither it nor {}, which was made to try, delivers. {}", probe.id, said(probe));
-            if due(probe, standing) {
+            let why = format!("neither it nor {}, which goes to the same place, delivers. {}", probe.id, said(probe));
+            if due(probe, standing) && context.is_ours(probe) {
                 // The next plan makes another.
                 delete(builder, context, name, probe);
             } else {
@@ -77,7 +78,7 @@ pub(super) fn plan(builder: &mut Builder<'_>, context: &Context<'_>, wanted: &Wa
             builder.wait(proven(probe, standing), why);
         }
         Delivery::Unreported => {
-            let why = format!("AWS says nothing of the delivery of {}, which was made to try", probe.id);
+            let why = format!("AWS says nothing of the delivery of {}, which goes to the same place", probe.id);
             builder.hold(&failed.id, name, why, help);
         }
         Delivery::Success if fresh => {
@@ -88,8 +89,9 @@ pub(super) fn plan(builder: &mut Builder<'_>, context: &Context<'_>, wanted: &Wa
         Delivery::Success if !matches!(builder.group(&same), Group::Ready) => {}
         Delivery::Success => {
             let gone = delete(builder, context, name, failed);
-            let more = tags::instead_of(BTreeMap::new(), &failed.id);
-            let caveat = format!("{} records meanwhile, and goes once this one is seen", probe.id);
+            let more = tags::instead_of(BTreeMap::new(), &probe.id);
+            let then = if context.is_ours(probe) { ", and goes once this one is seen" } else { "" };
+            let caveat = format!("{} records meanwhile{then}", probe.id);
             if let Some(made) = create(builder, context, &same, Purpose::Declared, more, Some(caveat)) {
                 builder.needs(made, gone);
             }

@@ -8,6 +8,9 @@
 //! - **New before old.** What replaces ours is made first. The old one goes in a later plan, when an observation shows the new one
 //!   active and not failing.
 //! - **Ours** is what the ledger says that we made and whose tags say so too. Nothing else is ever deleted.
+//! - **One with our tags that the ledger does not know**, made within the hour, is asked for once more: the ledger gives the token of
+//!   a call back whose answer never came, and AWS then answers with the flow log of the first time. Without this, a crash between the
+//!   call and its record would make a stranger of it for ever.
 //! - **A foreign flow log counts** when whoever reads the records could not tell: same traffic, place, interval, fields and
 //!   options, delivering; the role that delivers does not matter. One that differs is no drift: the declared one is made beside it.
 //! - **FAILED is not recording**, whatever `FlowLogStatus` says. How that is cured is said in `cure`.
@@ -27,6 +30,7 @@ mod spec;
 mod tags;
 mod vpc;
 
+pub use advice::let_in;
 pub use change::{Change, Purpose};
 pub use control::FlowLogs;
 pub use desired::Desired;

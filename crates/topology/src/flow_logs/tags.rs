@@ -2,13 +2,14 @@
 
 use super::{Desired, ObservedLog};
 use crate::core::{ControlId, ResourceId, Standing, VpcName};
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 const TOPOLOGY: &str = "plumbline:topology";
 const VPC: &str = "plumbline:vpc";
 const CONTROL: &str = "plumbline:control";
 const NAME: &str = "Name";
-/// On a flow log that was made in place of one whose delivery failed: the id of that one.
+/// On a flow log that was made again because delivery failed: the id of the probe that showed that it would not again.
 const INSTEAD_OF: &str = "plumbline:instead-of";
 
 /// The tags of what is made for a VPC.
@@ -36,11 +37,25 @@ pub(super) fn is_replacement(log: &ObservedLog) -> bool {
     log.tags.contains_key(INSTEAD_OF)
 }
 
-/// Whether Plumbline made it, for this VPC of this topology: the ledger has its id, and its tags agree. Anybody can copy a tag.
-pub(super) fn is_ours(log: &ObservedLog, desired: &Desired, vpc: &VpcName, standing: &Standing) -> bool {
+/// For how long the ledger gives the token of a call back whose answer never came.
+const UNHEARD: SignedDuration = SignedDuration::from_hours(1);
+
+/// Whether its tags say that Plumbline made it for this VPC of this topology. Anybody can copy a tag.
+fn claims(log: &ObservedLog, desired: &Desired, vpc: &VpcName) -> bool {
     let tag = |key: &str| log.tags.get(key).map(String::as_str);
-    standing.created.contains_key(&log.id)
-        && tag(TOPOLOGY) == Some(desired.topology.as_str())
+    tag(TOPOLOGY) == Some(desired.topology.as_str())
         && tag(VPC) == Some(vpc.as_str())
         && tag(CONTROL) == Some(ControlId::FlowLogs.name())
+}
+
+/// Whether it may be one of ours whose making was never heard of: the function died, or the answer was lost. Asking AWS for it once
+/// more, with the token of the first time, gives its id if it is.
+pub(super) fn may_be_ours(log: &ObservedLog, desired: &Desired, vpc: &VpcName, standing: &Standing) -> bool {
+    let young = |made: Timestamp| standing.now.duration_since(made) < UNHEARD;
+    !standing.created.contains_key(&log.id) && claims(log, desired, vpc) && log.created.is_some_and(young)
+}
+
+/// Whether Plumbline made it, for this VPC of this topology: the ledger has its id, and its tags agree.
+pub(super) fn is_ours(log: &ObservedLog, desired: &Desired, vpc: &VpcName, standing: &Standing) -> bool {
+    standing.created.contains_key(&log.id) && claims(log, desired, vpc)
 }

@@ -13,6 +13,8 @@ pub(super) struct Context<'a> {
     pub(super) key: ResourceKey,
     pub(super) seen: &'a ObservedVpc,
     ours: BTreeSet<&'a ResourceId>,
+    /// Those that may be ours without our knowing: neither ours nor anybody's until AWS was asked once more.
+    unheard: BTreeSet<&'a ResourceId>,
 }
 
 /// How a declared flow log stands.
@@ -32,6 +34,10 @@ impl<'a> Context<'a> {
         self.ours.contains(&log.id)
     }
 
+    pub(super) fn is_unheard(&self, log: &ObservedLog) -> bool {
+        self.unheard.contains(&log.id)
+    }
+
     /// Active flow logs, in a stable order: the oldest first.
     pub(super) fn active(&self) -> Vec<&'a ObservedLog> {
         let mut logs: Vec<&ObservedLog> = self.seen.logs.iter().filter(|log| log.active).collect();
@@ -45,7 +51,8 @@ impl<'a> Context<'a> {
         let exact = |log: &ObservedLog| wanted.delivers_like(&log.spec.destination);
         let first = |ours: bool, failed: bool| {
             alike.iter().copied().find(|log| {
-                let counts = if ours { self.is_ours(log) && exact(log) } else { !self.is_ours(log) };
+                let foreign = !self.is_ours(log) && !self.unheard.contains(&log.id);
+                let counts = if ours { self.is_ours(log) && exact(log) } else { foreign };
                 counts && is_failed(log) == failed
             })
         };
@@ -76,8 +83,14 @@ pub(super) fn said(log: &ObservedLog) -> String {
 
 pub(super) fn plan<'a>(builder: &mut Builder<'a>, name: &'a VpcName, declared: &'a [FlowLog], seen: &'a ObservedVpc) {
     let ours = seen.logs.iter().filter(|log| tags::is_ours(log, builder.desired, name, builder.standing));
-    let context =
-        Context { name, key: builder.place.key(seen.id.as_str()), seen, ours: ours.map(|log| &log.id).collect() };
+    let unheard = seen.logs.iter().filter(|log| tags::may_be_ours(log, builder.desired, name, builder.standing));
+    let context = Context {
+        name,
+        key: builder.place.key(seen.id.as_str()),
+        seen,
+        ours: ours.map(|log| &log.id).collect(),
+        unheard: unheard.map(|log| &log.id).collect(),
+    };
     let role = builder.observed.role.as_deref();
     let wanted: Vec<Wanted> =
         declared.iter().map(|log| Wanted::new(builder.desired, name, log, builder.place, role)).collect();
@@ -95,12 +108,17 @@ pub(super) fn plan<'a>(builder: &mut Builder<'a>, name: &'a VpcName, declared: &
 
 fn missing(builder: &mut Builder<'_>, context: &Context<'_>, wanted: &Wanted) {
     let Wanted { name, spec } = wanted;
-    let alike = context.active().into_iter().find(|log| context.is_ours(log) && log.spec.records_like(spec));
-    let summary = match alike.map(|log| (&log.id, &log.spec.destination)) {
-        Some((id, Destination::CloudWatch { log_group: _, role: Some(role) })) => {
+    let alike: Vec<&ObservedLog> = context.active().into_iter().filter(|log| log.spec.records_like(spec)).collect();
+    let unheard = alike.iter().find(|log| context.unheard.contains(&log.id));
+    let ours = alike.iter().find(|log| context.is_ours(log));
+    let summary = match (unheard, ours.map(|log| (&log.id, &log.spec.destination))) {
+        (Some(ObservedLog { id, .. }), _) => {
+            format!("{id} has our tags and is not on record: asked for once more, AWS says whether we made it")
+        }
+        (None, Some((id, Destination::CloudWatch { log_group: _, role: Some(role) }))) => {
             format!("no flow log of the declared role records {spec}: {id} is delivered by {role}")
         }
-        _ => format!("no flow log records {spec}"),
+        (None, _) => format!("no flow log records {spec}"),
     };
     builder.drift(context.key.clone(), name, Severity::Drift, summary);
     if matches!(&spec.destination, Destination::CloudWatch { log_group: _, role: None }) {
