@@ -301,9 +301,8 @@ fn a_role_that_may_not_write_is_a_persons_to_mend_and_tried_once_a_day() {
     "#);
     let mut by_hand = network.clone();
     by_hand.standing.by_hand = true;
-    assert_snapshot!(by_hand.plan().to_string().lines().filter(|line| line.contains("1.")).collect::<String>(), @"
-      1. delete our flow log fl-00000000000000003 (main/flow-logs) of vpc-00000000000000001: all traffic every minute to log group /plumbline/shop/main/flow-logs
-    ");
+    let steps: Vec<String> = by_hand.plan().steps.iter().map(|step| step.action.to_string()).collect();
+    assert!(steps.len() == 1 && steps[0].starts_with("delete our flow log"), "at any time by hand: {steps:?}");
     network.wait(24 * 60);
     assert_eq!(network.plan().steps.len(), 1, "another is tried: {}", network.plan());
     network.cloud.roles.insert(DELIVERY_ROLE.into(), true);
