@@ -1,7 +1,9 @@
 """VPCs: ids that do not exist, filters, and what stands in the way of a deletion.
 
 Sources: DescribeVpcs and DeleteVpc API Reference ("You must detach or delete all gateways and resources that are
-associated with the VPC before you can delete it… all security groups (except the default one)").
+associated with the VPC before you can delete it… all security groups (except the default one)"); DeleteSubnet (network
+interfaces in it); DetachInternetGateway, DependencyViolation ("Network … has some mapped public address(es)", which the
+address of a NAT gateway is).
 """
 
 from __future__ import annotations
@@ -9,7 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.ec2.models import EC2Backend
 
+from .. import hooks
 from .common import apply_filters, refuse, replace_action
 
 _FILTERS = {
@@ -53,8 +57,37 @@ def _delete_vpc(original: Any) -> Any:
     return delete_vpc
 
 
+def _delete_subnet(original: Any) -> Any:
+    def delete_subnet(self: Any, subnet_id: str) -> Any:
+        if any(interface.subnet is not None and interface.subnet.id == subnet_id for interface in self.enis.values()):
+            refuse("DependencyViolation", f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
+        return original(self, subnet_id)
+
+    return delete_subnet
+
+
+def _detach_internet_gateway(original: Any) -> Any:
+    def detach_internet_gateway(self: Any, internet_gateway_id: str, vpc_id: str) -> Any:
+        attached = self.internet_gateways.get(internet_gateway_id)
+        if attached is not None and attached.vpc is not None and attached.vpc.id == vpc_id:
+            for address in self.addresses:
+                if address.eni is not None and address.eni.subnet.vpc_id == vpc_id:
+                    refuse(
+                        "DependencyViolation",
+                        f"Network {vpc_id} has some mapped public address(es). "
+                        "Please unmap those public address(es) before detaching the gateway.",
+                    )
+        return original(self, internet_gateway_id, vpc_id)
+
+    return detach_internet_gateway
+
+
 def install() -> None:
-    """Replace DescribeVpcs, guard DeleteVpc."""
+    """Replace DescribeVpcs, guard deletions."""
+    hooks.require_parameters(EC2Backend.delete_subnet, "subnet_id")
+    hooks.require_parameters(EC2Backend.detach_internet_gateway, "internet_gateway_id", "vpc_id")
+    hooks.replace(EC2Backend, "delete_subnet", _delete_subnet(EC2Backend.delete_subnet))
+    hooks.replace(EC2Backend, "detach_internet_gateway", _detach_internet_gateway(EC2Backend.detach_internet_gateway))
     replace_action("describe_vpcs", _describe_vpcs)
     from moto.ec2.responses import EC2Response
 

@@ -278,6 +278,20 @@ def test_regional(net):
     assert refused(net.ec2.create_nat_gateway, **both) == "InvalidParameterCombination"
 
 
+def test_a_gateway_stands_in_the_way(net):
+    """DependencyViolation: DetachInternetGateway while an address is mapped, DeleteSubnet while an interface is in."""
+    net.set(deleting=LONG)
+    nat = net.create()
+    detach = {"InternetGatewayId": net.igw, "VpcId": net.vpc}
+    assert refused(net.ec2.detach_internet_gateway, **detach) == "DependencyViolation"
+    assert refused(net.ec2.delete_subnet, SubnetId=net.a) == "DependencyViolation"
+    net.ec2.delete_nat_gateway(NatGatewayId=nat)
+    assert refused(net.ec2.detach_internet_gateway, **detach) == "DependencyViolation", "until it is deleted"
+    net.arrive()
+    net.ec2.delete_subnet(SubnetId=net.a)
+    net.ec2.detach_internet_gateway(**detach)
+
+
 def test_addresses_are_found_by_tag(net):
     """DescribeAddresses, filter tag:<key>: AllocateAddress has no token, so a caller finds what it allocated so."""
     tags = [{"ResourceType": "elastic-ip", "Tags": [{"Key": "plumbline:intent", "Value": "t-1"}]}]
