@@ -99,6 +99,20 @@ def test_a_role_that_cannot_be_assumed_is_refused(flow, group, trust):
     assert (error["Code"], error["Message"]) == ("InvalidParameter", "Unable to assume given IAM role")
 
 
+@pytest.mark.parametrize(("account", "assumed"), [(ACCOUNT, True), ("222233334444", False)])
+def test_trust_may_name_the_account_and_the_flow_logs(flow, group, account, assumed):
+    """ "IAM role for publishing flow logs": aws:SourceAccount, aws:SourceArn against the confused deputy."""
+    where = {
+        "StringEquals": {"aws:SourceAccount": account},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:ec2:{REGION}:{account}:vpc-flow-log/*"},
+    }
+    role = flow.role(WRITE, trust={**SERVICE, "Condition": where})
+    if assumed:
+        assert flow.delivery(flow.to_group(role)) == GOOD
+    else:
+        assert refused(flow.to_group, role)["Message"] == "Unable to assume given IAM role"
+
+
 def test_a_fresh_role_on_demand(flow, group):
     """IAM is eventually consistent: the same error for a role that is right."""
     flow.set(fresh_role=1)
