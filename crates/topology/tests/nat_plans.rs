@@ -248,6 +248,21 @@ fn from_staging_to_production_and_back() {
 }
 
 #[test]
+fn a_gateway_that_is_not_declared_any_more_is_left_at_once_even_for_a_replacement() {
+    let mut site = production();
+    site.nets.delete_gateway(&site.gateway("a")).unwrap();
+    site.converge();
+    site.by_hand = true;
+    site.converge();
+    site.by_hand = false;
+    assert_eq!(site.exits(), "a: a, b: b, c: c");
+    site.desired = declared("staging", "{ mode: auto }");
+    site.converge();
+    assert_eq!(site.exits(), "a: a, b: a, c: a");
+    assert!(site.plan().is_empty(), "{}", site.plan());
+}
+
+#[test]
 fn a_gateway_that_fails_is_cleaned_away_and_tried_again_later() {
     let mut site = Site::bare(declared("staging", "{ mode: single }"));
     let failure = topology::nat::Failure {
@@ -544,7 +559,10 @@ fn a_zone_is_evacuated_by_hand_and_by_aws() {
     site.desired = declared_with("production", "{ mode: auto }", "");
     assert_snapshot!(site.plan(), @r#"
     drift
-      advice    main/private-b (rtb-0000000000000000d): it goes out through nat-00000000000000017 of zone a, not through nat-00000000000000018 of zone b; the topology declares no maintenance window, so it goes back when a person runs it by hand: {"mode":"enforce","topology":"three-tier","reason":"…"}
+      advice    main/private-b (rtb-0000000000000000d): it goes out through nat-00000000000000017 of zone a, not through nat-00000000000000018 of zone b
+    held
+      main/private-b (rtb-0000000000000000d): it goes out through nat-00000000000000017 of zone a, not through nat-00000000000000018 of zone b; the topology declares no maintenance window, so a person says when
+         to do: when traffic is low: {"topology":"three-tier","mode":"enforce","reason":"…"}
     "#);
     site.by_hand = true;
     site.look();

@@ -50,6 +50,8 @@ enum Verdict<'a> {
     Move(&'a ObservedGateway, String),
     /// It shall move, but not yet.
     Later(String, Option<Timestamp>),
+    /// It shall move, and nothing but a person will say when: held, so that one is told.
+    Ask(String),
 }
 
 /// Keeps the default routes, one table at a time.
@@ -228,6 +230,18 @@ fn through_nat(
             }
             return None;
         }
+        Verdict::Ask(why) => {
+            builder.drift(thing, Severity::Advice, why.clone());
+            builder.held(
+                thing,
+                format!("{why}; the topology declares no maintenance window, so a person says when"),
+                format!(
+                    r#"when traffic is low: {{"topology":"{}","mode":"enforce","reason":"…"}}"#,
+                    facts.desired.topology
+                ),
+            );
+            return None;
+        }
         Verdict::Restore(to, why) => (to, why, Rank::Restore),
         Verdict::Move(to, why) => (to, why, Rank::Move),
     };
@@ -347,21 +361,12 @@ fn when<'a>(
             ),
             Some(due),
         ),
-        None => Verdict::Later(
-            format!(
-                "{why}; the topology declares no maintenance window, so it goes back when a person runs it by hand: {}",
-                by_hand(facts)
-            ),
-            None,
-        ),
+        None => Verdict::Ask(why),
     }
 }
 
-fn by_hand(facts: &Facts<'_>) -> String {
-    format!(r#"{{"mode":"enforce","topology":"{}","reason":"…"}}"#, facts.desired.topology)
-}
-
-/// Whether a move undoes a fail-over, rather than follows the declaration.
+/// Whether a move undoes a fail-over, rather than follows the declaration: it leaves a gateway that is declared too, or one that stood
+/// in. A gateway that is not declared any more is left at once, whatever the one that stays was made for.
 fn goes_back(
     facts: &Facts<'_>,
     posts: &[Post<'_>],
@@ -373,11 +378,9 @@ fn goes_back(
 ) -> bool {
     let because =
         |gateway: &ObservedGateway, what: &str| gateway.tags.get(BECAUSE).is_some_and(|why| why.starts_with(what));
-    if because(to, "replaces") || facts.gateway(from).is_some_and(|from| because(from, "stands in")) {
-        return true;
-    }
     let kept = posts.iter().any(|post| post.keeper.is_some_and(|keeper| keeper.id == *from));
-    kept && (was_away || now.duration_since(made) > DEBUT)
+    facts.gateway(from).is_some_and(|from| because(from, "stands in"))
+        || kept && (because(to, "replaces") || was_away || now.duration_since(made) > DEBUT)
 }
 
 /// Without gateways, routes to ours go before they do.
