@@ -165,6 +165,10 @@ fn a_copied_tag_does_not_make_one_ours_and_neither_does_the_ledger_without_the_t
     let (id, tags) = (network.only(), network.cloud.logs.values().next().unwrap().tags.clone());
     let wrong = Spec { traffic: FlowTraffic::Accept, ..network.spec(&to_group()) };
     let copied = network.foreign(&wrong, &tags);
+    let asked: Vec<_> = network.plan().steps.into_iter().map(|step| step.action).collect();
+    assert!(matches!(asked.as_slice(), [Change::Create { .. }]), "AWS is asked whether we made it: {asked:?}");
+    assert!(network.cloud.apply(&asked[0], Some("a new token")).unwrap().already, "and says no");
+    network.wait(60);
     assert!(network.plan().is_empty(), "{}", network.plan());
     network.standing.created.insert(copied.clone(), network.standing.now);
     assert_eq!(network.plan().steps.len(), 1, "with both it is ours, and surplus");
@@ -188,7 +192,7 @@ fn one_whose_making_was_never_heard_of_is_asked_for_once_more() {
     let again = network.plan();
     assert_snapshot!(again, @"
     drift
-      drift     main/logs-111122223333/vpc (vpc-00000000000000001): fl-00000000000000002 has our tags and is not on record: asked for once more, AWS says whether we made it
+      drift     main/logs-111122223333/vpc (fl-00000000000000002): it has our tags and is not on record: asked for once more, AWS says whether we made it
     steps
       1. create flow log main/logs-111122223333/vpc on vpc-00000000000000001: rejected traffic every minute to arn:aws:s3:::logs-111122223333/vpc, Parquet, Hive partitions
     ");

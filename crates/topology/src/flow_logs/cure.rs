@@ -13,7 +13,6 @@ use super::vpc::{Context, create, delete, is_failed, said};
 use super::{Delivery, ObservedLog, Purpose, Spec, advice, tags};
 use crate::core::{Severity, Standing};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
 
 /// A flow log is replaced, and a probe tried again, at most this often. By hand at any time.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
@@ -45,7 +44,11 @@ pub(super) fn plan(builder: &mut Builder<'_>, context: &Context<'_>, wanted: &Wa
     let fresh = tags::is_replacement(failed) && !due(failed, standing);
     // Somebody else's shows it as well, and AWS would take no equal one beside it.
     let mut probes: Vec<&ObservedLog> = context.active();
-    probes.retain(|log| is_probe(&same, log) && !context.is_unheard(log));
+    probes.retain(|log| is_probe(&same, log));
+    if probes.iter().any(|log| context.is_unheard(log)) {
+        // It is asked for once more.
+        return;
+    }
     let help = advice::let_in(&failed.spec, builder.place);
     let Some(probe) = probes.iter().find(|log| !is_failed(log)).or(probes.first()) else {
         if matches!(&failed.delivery, Delivery::Failed { why: Some(why) } if why.contains(RATE_LIMITED)) {
@@ -59,7 +62,7 @@ pub(super) fn plan(builder: &mut Builder<'_>, context: &Context<'_>, wanted: &Wa
             let probe = Wanted { name: name.clone(), spec: probe_of(&failed.spec) };
             let caveat = format!("it records meanwhile, and goes when {} delivers or is made again", failed.id);
             let purpose = Purpose::Probe { of: failed.id.clone() };
-            create(builder, context, &probe, purpose, BTreeMap::new(), Some(caveat));
+            create(builder, context, &probe, purpose, tags::stands_in_for(&failed.id), Some(caveat));
         }
         return;
     };
@@ -86,10 +89,10 @@ pub(super) fn plan(builder: &mut Builder<'_>, context: &Context<'_>, wanted: &Wa
             builder.hold(&failed.id, name, why, help);
         }
         // Without its log group it could not be made again.
-        Delivery::Success if !matches!(builder.group(&same), Group::Ready) => {}
+        Delivery::Success if !matches!(builder.group(&same.spec.destination), Group::Ready) => {}
         Delivery::Success => {
             let gone = delete(builder, context, name, failed);
-            let more = tags::instead_of(BTreeMap::new(), &probe.id);
+            let more = tags::instead_of(&probe.id);
             let then = if context.is_ours(probe) { ", and goes once this one is seen" } else { "" };
             let caveat = format!("{} records meanwhile{then}", probe.id);
             if let Some(made) = create(builder, context, &same, Purpose::Declared, more, Some(caveat)) {

@@ -1,8 +1,8 @@
 //! From what is declared and what was observed to a plan, over every VPC and its log groups.
 
 use super::action::span;
-use super::spec::{Wanted, group_label};
-use super::{Change, Desired, Observed, ObservedGroup, ObservedVpc, tags, vpc};
+use super::spec::group_label;
+use super::{Change, Desired, Destination, Observed, ObservedGroup, ObservedVpc, tags, vpc};
 use crate::core::{
     Drift, Held, Place, Plan, ResourceId, ResourceKey, Seen, Severity, StackId, Standing, Step, Unseen, VpcName, Wait,
 };
@@ -118,12 +118,10 @@ impl<'a> Builder<'a> {
         made
     }
 
-    /// How the log group of a destination stands; `Ready` where there is none.
-    pub(super) fn group(&self, wanted: &Wanted) -> Group {
-        match wanted.spec.destination.log_group() {
-            None => Group::Ready,
-            Some(group) => self.groups.get(group).copied().unwrap_or(Group::Unseen),
-        }
+    /// How the log group of a destination stands; `Ready` where there is none, or one that is nobody's business here.
+    pub(super) fn group(&self, destination: &Destination) -> Group {
+        let group = destination.log_group().and_then(|group| self.groups.get(group));
+        group.copied().unwrap_or(Group::Ready)
     }
 
     pub(super) fn push(&mut self, step: Step<Change>) -> usize {

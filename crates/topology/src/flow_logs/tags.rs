@@ -1,6 +1,6 @@
 //! The tags on what the control makes. They tell people, and are half of what makes a thing ours: the ledger is the other half.
 
-use super::{Desired, ObservedLog};
+use super::{Desired, ObservedLog, Purpose};
 use crate::core::{ControlId, ResourceId, Standing, VpcName};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -11,6 +11,9 @@ const CONTROL: &str = "plumbline:control";
 const NAME: &str = "Name";
 /// On a flow log that was made again because delivery failed: the id of the probe that showed that it would not again.
 const INSTEAD_OF: &str = "plumbline:instead-of";
+
+/// On a probe: the id of the one that it stands in for.
+const STANDS_IN_FOR: &str = "plumbline:stands-in-for";
 
 /// The tags of what is made for a VPC.
 pub(super) fn of(desired: &Desired, vpc: &VpcName, name: &str) -> BTreeMap<String, String> {
@@ -26,10 +29,22 @@ pub(super) fn of(desired: &Desired, vpc: &VpcName, name: &str) -> BTreeMap<Strin
     .into()
 }
 
-/// The same on one that replaces another.
-pub(super) fn instead_of(mut tags: BTreeMap<String, String>, other: &ResourceId) -> BTreeMap<String, String> {
-    tags.insert(INSTEAD_OF.into(), other.to_string());
-    tags
+/// What one that was made again has besides.
+pub(super) fn instead_of(probe: &ResourceId) -> BTreeMap<String, String> {
+    [(INSTEAD_OF.to_owned(), probe.to_string())].into()
+}
+
+/// What a probe has besides.
+pub(super) fn stands_in_for(failed: &ResourceId) -> BTreeMap<String, String> {
+    [(STANDS_IN_FOR.to_owned(), failed.to_string())].into()
+}
+
+/// Why a flow log of these tags was made.
+pub(super) fn purpose(tags: &BTreeMap<String, String>) -> Purpose {
+    match tags.get(STANDS_IN_FOR) {
+        Some(of) => Purpose::Probe { of: of.as_str().into() },
+        None => Purpose::Declared,
+    }
 }
 
 /// Whether it was made in place of another.

@@ -104,21 +104,42 @@ pub(super) fn plan<'a>(builder: &mut Builder<'a>, name: &'a VpcName, declared: &
         }
     }
     surplus(builder, &context, &wanted, &states);
+    once_more(builder, &context);
+}
+
+/// Asks for what may be ours in the very words of the first time, so that the ledger knows the token of them.
+fn once_more(builder: &mut Builder<'_>, context: &Context<'_>) {
+    for log in context.active().into_iter().filter(|log| context.is_unheard(log)) {
+        if matches!(builder.group(&log.spec.destination), Group::Unseen) {
+            continue;
+        }
+        let name = label(builder.desired, context.name, &log.spec.destination);
+        let summary = "it has our tags and is not on record: asked for once more, AWS says whether we made it".into();
+        builder.drift(builder.place.key(log.id.clone()), &name, Severity::Drift, summary);
+        let change = Change::Create {
+            vpc: context.key.clone(),
+            name,
+            spec: log.spec.clone(),
+            tags: log.tags.clone(),
+            purpose: tags::purpose(&log.tags),
+        };
+        builder.push(Step { stack: context.seen.stack.clone(), ..Step::new(change) });
+    }
 }
 
 fn missing(builder: &mut Builder<'_>, context: &Context<'_>, wanted: &Wanted) {
     let Wanted { name, spec } = wanted;
     let alike: Vec<&ObservedLog> = context.active().into_iter().filter(|log| log.spec.records_like(spec)).collect();
-    let unheard = alike.iter().find(|log| context.unheard.contains(&log.id));
+    if alike.iter().any(|log| context.is_unheard(log)) {
+        // It is asked for once more.
+        return;
+    }
     let ours = alike.iter().find(|log| context.is_ours(log));
-    let summary = match (unheard, ours.map(|log| (&log.id, &log.spec.destination))) {
-        (Some(ObservedLog { id, .. }), _) => {
-            format!("{id} has our tags and is not on record: asked for once more, AWS says whether we made it")
-        }
-        (None, Some((id, Destination::CloudWatch { log_group: _, role: Some(role) }))) => {
+    let summary = match ours.map(|log| (&log.id, &log.spec.destination)) {
+        Some((id, Destination::CloudWatch { log_group: _, role: Some(role) })) => {
             format!("no flow log of the declared role records {spec}: {id} is delivered by {role}")
         }
-        (None, _) => format!("no flow log records {spec}"),
+        _ => format!("no flow log records {spec}"),
     };
     builder.drift(context.key.clone(), name, Severity::Drift, summary);
     if matches!(&spec.destination, Destination::CloudWatch { log_group: _, role: None }) {
@@ -136,7 +157,7 @@ fn missing(builder: &mut Builder<'_>, context: &Context<'_>, wanted: &Wanted) {
     };
     // A probe is there: what it stood in for was ours, and failed.
     let probe = context.active().into_iter().find(|log| context.is_ours(log) && cure::is_probe(wanted, log));
-    let more = probe.map(|probe| tags::instead_of(BTreeMap::new(), &probe.id)).unwrap_or_default();
+    let more = probe.map(|probe| tags::instead_of(&probe.id)).unwrap_or_default();
     create(builder, context, wanted, Purpose::Declared, more, caveat);
 }
 
@@ -149,7 +170,7 @@ pub(super) fn create(
     more: BTreeMap<String, String>,
     caveat: Option<String>,
 ) -> Option<usize> {
-    let needs = match builder.group(wanted) {
+    let needs = match builder.group(&wanted.spec.destination) {
         Group::Ready => vec![],
         Group::Making(step) => vec![step],
         Group::Unseen => return None,

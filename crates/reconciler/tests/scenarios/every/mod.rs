@@ -59,6 +59,10 @@ mod security_groups {
     every!(SecurityGroups);
 }
 
+mod flow_logs {
+    every!(FlowLogs);
+}
+
 mod privatelink {
     every!(PrivateLink);
 }
