@@ -2,6 +2,7 @@
 
 use crate::{policy_on, template};
 use e2e::template::{Template, list};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
@@ -118,4 +119,30 @@ fn a_person_always_gets_a_turn() {
             assert!(rule.contains(&format!("\"{queue}\"")) && !rule.contains(&format!("\"{}\"", queue + 1)), "{rule}");
         }
     }
+}
+
+/// Whoever may publish here could make every service be looked at; nobody could have a connection accepted.
+#[test]
+fn only_endpoint_services_of_this_account_tell_of_connections() {
+    let template = template();
+    let services = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:vpc-endpoint-service/*";
+    let of_this_account = json!({
+        "ArnLike": { "aws:SourceArn": services },
+        "StringEquals": { "aws:SourceAccount": "AWS::AccountId" },
+    });
+    let policy = policy_on(&template, "AWS::SNS::TopicPolicy", "Topics", "Connections");
+    let allowed: Vec<&Value> = policy.iter().filter(|statement| statement["Effect"] == "Allow").collect();
+    assert_eq!(allowed.len(), 1);
+    assert_eq!(allowed[0]["Principal"], json!({ "Service": "vpce.amazonaws.com" }));
+    assert_eq!(allowed[0]["Action"], "sns:Publish");
+    assert_eq!(allowed[0]["Condition"], of_this_account);
+
+    // Encrypted, so the service needs the key as well, and no more of it.
+    assert_eq!(template.properties("Connections")["KmsMasterKeyId"], "NotificationsKey.Arn");
+    let key = list(&template.properties("NotificationsKey")["KeyPolicy"]["Statement"]);
+    let its: Vec<_> = key.iter().filter(|one| one["Principal"]["Service"] == "vpce.amazonaws.com").collect();
+    assert_eq!(its.len(), 1, "the service could not publish under the key");
+    assert_eq!(its[0]["Action"], json!(["kms:Decrypt", "kms:GenerateDataKey*"]));
+    assert_eq!(its[0]["Condition"], of_this_account);
+    assert_eq!(template.section("Outputs")["ConnectionTopicArn"]["Value"], "Connections", "what networks are given");
 }

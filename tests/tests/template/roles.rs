@@ -20,8 +20,29 @@ type Bounds = &'static [(&'static str, &'static [&'static str])];
 /// What bounds each change of a network: on a type of resource, the condition keys that the statement must carry.
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html> says which keys a call knows.
 const BOUNDS: &[(&str, Bounds)] = &[
+    ("ec2:AcceptVpcEndpointConnections", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
+    ("ec2:AllocateAddress", &[("elastic-ip", &["aws:RequestTag/plumbline:control"])]),
     ("ec2:AuthorizeSecurityGroupEgress", &[("security-group", &["ec2:Vpc"])]),
     ("ec2:AuthorizeSecurityGroupIngress", &[("security-group", &["ec2:Vpc"])]),
+    (
+        "ec2:CreateNatGateway",
+        &[
+            // A declared address is the customer's own.
+            ("elastic-ip", &[]),
+            ("natgateway", &["aws:RequestTag/plumbline:control"]),
+            ("subnet", &["ec2:Vpc"]),
+            ("vpc", &["ec2:VpcID"]),
+        ],
+    ),
+    ("ec2:CreateRoute", &[("route-table", &["ec2:Vpc"])]),
+    ("ec2:CreateTags", &[("elastic-ip", &["ec2:CreateAction"]), ("natgateway", &["ec2:CreateAction"])]),
+    ("ec2:DeleteNatGateway", &[("natgateway", &["aws:ResourceTag/plumbline:control"])]),
+    ("ec2:DeleteRoute", &[("route-table", &["ec2:Vpc"])]),
+    ("ec2:ModifyVpcEndpointServiceConfiguration", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
+    ("ec2:ModifyVpcEndpointServicePermissions", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
+    ("ec2:RejectVpcEndpointConnections", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
+    ("ec2:ReleaseAddress", &[("elastic-ip", &["aws:ResourceTag/plumbline:control"])]),
+    ("ec2:ReplaceRoute", &[("route-table", &["ec2:Vpc"])]),
     ("ec2:RevokeSecurityGroupEgress", &[("security-group", &["ec2:Vpc"])]),
     ("ec2:RevokeSecurityGroupIngress", &[("security-group", &["ec2:Vpc"])]),
     ("ec2:UpdateSecurityGroupRuleDescriptionsEgress", &[("security-group", &["ec2:Vpc"])]),
@@ -89,6 +110,10 @@ fn changes_are_bounded() {
                 }
             }
         }
+    }
+    // An address is passed to `CreateNatGateway` without a bound, beside the statement that bounds what the call makes.
+    if let Some(on) = granted.get_mut("ec2:CreateNatGateway") {
+        on.entry("elastic-ip").or_default().remove("aws:RequestTag/plumbline:control");
     }
     assert_eq!(granted, decided);
 }

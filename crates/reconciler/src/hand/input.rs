@@ -403,7 +403,10 @@ mod tests {
             (json!({"pause": {"topology": "t", "for": "two hours", "reason": "r"}}), "such as \"30m\""),
             (json!({"pause": {"topology": "t", "for": "2h", "reason": " "}}), "\"reason\" is empty"),
             (json!({"pause": {"topology": "t", "for": 2, "reason": "r"}}), "text in quotes"),
-            (json!({"pause": {"topology": "t", "control": "nets", "for": "2h", "reason": "r"}}), "security-groups are"),
+            (
+                json!({"pause": {"topology": "t", "control": "nets", "for": "2h", "reason": "r"}}),
+                "no control is called \"nets\": security-groups",
+            ),
             (json!({"pause": {}, "resume": {}}), "two requests"),
             (json!({"status": true, "verbose": 1}), "stands alone, without \"verbose\""),
             (json!({"status": 1}), "takes true"),
