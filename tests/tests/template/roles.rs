@@ -2,7 +2,7 @@
 
 use crate::template;
 use e2e::template::{Template, list};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Actions that the Service Authorization Reference lists without a resource type, beside EC2's Describe calls.
@@ -24,6 +24,7 @@ const BOUNDS: &[(&str, Bounds)] = &[
     ("ec2:AllocateAddress", &[("elastic-ip", &["aws:RequestTag/plumbline:control"])]),
     ("ec2:AuthorizeSecurityGroupEgress", &[("security-group", &["ec2:Vpc"])]),
     ("ec2:AuthorizeSecurityGroupIngress", &[("security-group", &["ec2:Vpc"])]),
+    ("ec2:CreateFlowLogs", &[("vpc", &["ec2:VpcID"]), ("vpc-flow-log", &["aws:RequestTag/plumbline:control"])]),
     (
         "ec2:CreateNatGateway",
         &[
@@ -35,7 +36,15 @@ const BOUNDS: &[(&str, Bounds)] = &[
         ],
     ),
     ("ec2:CreateRoute", &[("route-table", &["ec2:Vpc"])]),
-    ("ec2:CreateTags", &[("elastic-ip", &["ec2:CreateAction"]), ("natgateway", &["ec2:CreateAction"])]),
+    (
+        "ec2:CreateTags",
+        &[
+            ("elastic-ip", &["ec2:CreateAction"]),
+            ("natgateway", &["ec2:CreateAction"]),
+            ("vpc-flow-log", &["ec2:CreateAction"]),
+        ],
+    ),
+    ("ec2:DeleteFlowLogs", &[("vpc-flow-log", &["aws:ResourceTag/plumbline:control"])]),
     ("ec2:DeleteNatGateway", &[("natgateway", &["aws:ResourceTag/plumbline:control"])]),
     ("ec2:DeleteRoute", &[("route-table", &["ec2:Vpc"])]),
     ("ec2:ModifyVpcEndpointServiceConfiguration", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
@@ -143,6 +152,88 @@ fn bounds_name_this_control_and_the_declared_vpcs() {
     }
 }
 
+/// What flow logs are written with: it may write them and nothing else, for this account's flow logs only, and outlives the stack.
+#[test]
+fn the_delivery_role_only_delivers() {
+    let template = template();
+    let (_, role) = template.resources().find(|(name, _)| *name == "FlowLogsDeliveryRole").unwrap();
+    assert_eq!(role["DeletionPolicy"], "RetainExceptOnCreate", "flow logs outlive the stack and name it");
+    assert_eq!(role["UpdateReplacePolicy"], "Retain");
+    let properties = &role["Properties"];
+    let name = properties["RoleName"].as_str().unwrap();
+    assert!(
+        name.contains("${AWS::StackName}") && name.contains("${AWS::Region}"),
+        "{name}: roles have one name everywhere"
+    );
+
+    let trust = list(&properties["AssumeRolePolicyDocument"]["Statement"]);
+    assert_eq!(trust.len(), 1);
+    assert_eq!(trust[0]["Principal"], json!({ "Service": "vpc-flow-logs.amazonaws.com" }));
+    let flow_logs = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:vpc-flow-log/*";
+    assert_eq!(
+        trust[0]["Condition"],
+        json!({ "StringEquals": { "aws:SourceAccount": "AWS::AccountId" }, "ArnLike": { "aws:SourceArn": flow_logs } })
+    );
+
+    let mut allowed = BTreeMap::new();
+    for statement in list(&properties["Policies"][0]["PolicyDocument"]["Statement"]) {
+        for action in list(&statement["Action"]) {
+            allowed.insert(action.as_str().unwrap(), statement["Resource"].as_str().unwrap());
+        }
+    }
+    let groups = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:";
+    let ours = format!("{groups}${{LogGroupPrefix}}*");
+    let any = format!("{groups}*");
+    assert_eq!(
+        allowed,
+        BTreeMap::from([
+            ("logs:CreateLogStream", ours.as_str()),
+            ("logs:DescribeLogGroups", &any),
+            ("logs:DescribeLogStreams", &ours),
+            ("logs:PutLogEvents", &ours),
+        ])
+    );
+}
+
+/// Passing a role is lending its rights: one role, to one service, by one function.
+#[test]
+fn one_role_is_lent_to_one_service() {
+    let template = template();
+    let lends = |function: &str| -> Vec<Value> {
+        let statements = template.statements(function).into_iter();
+        statements.filter(|one| actions(one).contains(&"iam:PassRole")).cloned().map(Value::Object).collect()
+    };
+    for (function, _) in template.of_type("AWS::Serverless::Function") {
+        let lent = lends(function);
+        if function != "FlowLogsFunction" {
+            assert_eq!(lent, [] as [Value; 0], "{function}");
+            continue;
+        }
+        assert_eq!(lent.len(), 1);
+        assert_eq!(lent[0]["Action"], "iam:PassRole");
+        assert_eq!(lent[0]["Resource"], "FlowLogsDeliveryRole.Arn");
+        let to = json!({ "StringEquals": { "iam:PassedToService": "vpc-flow-logs.amazonaws.com" } });
+        assert_eq!(lent[0]["Condition"], to);
+    }
+}
+
+/// Retention can be shortened, which deletes logs: only of groups that are declared to be flow logs'.
+#[test]
+fn log_groups_are_kept_by_prefix() {
+    let template = template();
+    let kept = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${LogGroupPrefix}*";
+    let own = ["logs:CreateLogStream", "logs:PutLogEvents"];
+    for (function, _) in template.of_type("AWS::Serverless::Function") {
+        for statement in template.statements(function) {
+            let changes =
+                |action: &&str| action.starts_with("logs:") && !NO_RESOURCE.contains(action) && !own.contains(action);
+            if actions(statement).iter().any(changes) {
+                assert_eq!(statement["Resource"], kept, "{function}");
+            }
+        }
+    }
+}
+
 /// Nobody here may open a bucket, a key or a role: what a flow log to S3 needs there is the bucket owner's to grant.
 #[test]
 fn no_role_grants_rights() {
@@ -150,7 +241,7 @@ fn no_role_grants_rights() {
     for (function, _) in template.of_type("AWS::Serverless::Function") {
         for action in template.grants(function).keys() {
             let granting = ["Policy", "Grant", "Acl", "AddPermission"].iter().any(|word| action.contains(word));
-            assert!(!granting || action == "logs:PutRetentionPolicy", "{function}: {action}");
+            assert!(!granting || action.ends_with("RetentionPolicy"), "{function}: {action}");
         }
     }
 }

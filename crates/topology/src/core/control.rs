@@ -23,7 +23,7 @@ pub enum ControlId {
 
 impl ControlId {
     /// All of them, in the order in which they are shown.
-    pub const ALL: &'static [Self] = &[Self::SecurityGroups, Self::Nat, Self::PrivateLink];
+    pub const ALL: &'static [Self] = &[Self::SecurityGroups, Self::FlowLogs, Self::Nat, Self::PrivateLink];
 
     /// Its name in documents, queues, functions and the ledger.
     pub const fn name(self) -> &'static str {
