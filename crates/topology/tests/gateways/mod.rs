@@ -145,6 +145,11 @@ impl Site {
         self.plan_on(&self.observed())
     }
 
+    /// Another run begins.
+    pub(crate) fn begin(&mut self) {
+        self.runs += 1;
+    }
+
     /// Writes the intent, and answers the token by which the call is made.
     fn intend(&mut self, change: &Change) -> usize {
         let action = serde_json::to_string(change).unwrap();
