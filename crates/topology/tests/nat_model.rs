@@ -214,7 +214,10 @@ impl Model {
                 }
             }
             Event::Foreign(zone) => {
+                // The failure that is to come is meant for ours.
+                let failures = std::mem::take(&mut self.site.nets.failures);
                 let id = self.site.foreign(LETTERS[zone]);
+                self.site.nets.failures = failures;
                 self.foreign.extend(self.site.nets.gateways[&id].allocation.clone());
                 self.foreign.insert(id);
             }
@@ -387,7 +390,7 @@ impl Model {
                 break;
             }
             self.site.nets.arrive();
-            self.site.nets.pass(SignedDuration::from_mins(1));
+            self.site.nets.pass(SignedDuration::from_mins(5));
         }
         let plan = self.site.plan();
         if !plan.is_empty() {

@@ -335,7 +335,7 @@ fn a_gateway_that_fails_is_cleaned_away_and_tried_again_later() {
 }
 
 #[test]
-fn quotas_are_said_beside_what_may_exceed_them() {
+fn what_a_quota_refuses_is_held_with_the_number_that_is_needed() {
     let mut site = Site::bare(declared("production", "{ mode: auto }"));
     for _ in 0..4 {
         site.nets.allocate(Default::default()).unwrap();
@@ -345,6 +345,51 @@ fn quotas_are_said_beside_what_may_exceed_them() {
     allocate an address for main/nat-b: AddressLimitExceeded
     allocate an address for main/nat-c: AddressLimitExceeded
     create main/nat-a in subnet-00000000000000005 with eipalloc-00000000000000018
+    ");
+    assert_snapshot!(site.plan(), @"
+    drift
+      drift     main/private-a (rtb-00000000000000008): no route leads out: there is no default route
+      drift     main/private-b (rtb-0000000000000000d): no route leads out: there is no default route
+      drift     main/private-c (rtb-00000000000000012): no route leads out: there is no default route
+      drift     main/nat-b (vpc-00000000000000001): zone b has no NAT gateway that works
+      drift     main/nat-c (vpc-00000000000000001): zone c has no NAT gateway that works
+    held
+      main/nat-b (vpc-00000000000000001): AWS refused an address lately: main/nat-b needs one, and the account has 5 in the Region
+         to do: if it is the quota of Elastic IP addresses (L-0263D0A3), raise it to 7 at least; then run it by hand, or wait for the next sweep
+      main/nat-c (vpc-00000000000000001): AWS refused an address lately: main/nat-c needs one, and the account has 5 in the Region
+         to do: if it is the quota of Elastic IP addresses (L-0263D0A3), raise it to 7 at least; then run it by hand, or wait for the next sweep
+    waiting until 2026-11-23T03:00:01Z: main/nat-a (nat-00000000000000019) is on its way
+    note
+      main: +$77.38 a month (2 NAT gateways more at $0.048 an hour, 2 public addresses more at $0.005 an hour; the data that goes through is billed apart)
+    ");
+    site.by_hand = true;
+    assert_eq!(site.plan().steps.len(), 2, "a person has seen to it");
+    site.by_hand = false;
+    site.nets.address_quota = 7;
+    site.nets.pass(SignedDuration::from_mins(15));
+    site.converge();
+    assert!(site.plan().is_empty(), "{}", site.plan());
+
+    let mut site = Site::bare(declared("staging", "{ mode: single }"));
+    site.nets.address_quota = 10;
+    for _ in 0..5 {
+        site.nets.create_private_gateway(&site.public("a")).unwrap();
+    }
+    assert_snapshot!(lines(site.look()), @"
+    allocate an address for main/nat-a
+    create main/nat-a in subnet-00000000000000005 with eipalloc-00000000000000019: NatGatewayLimitExceeded
+    ");
+    assert_snapshot!(site.plan(), @"
+    drift
+      drift     main/private-a (rtb-00000000000000008): no route leads out: there is no default route
+      drift     main/private-b (rtb-0000000000000000d): no route leads out: there is no default route
+      drift     main/private-c (rtb-00000000000000012): no route leads out: there is no default route
+      drift     main/nat-a (vpc-00000000000000001): zone a has no NAT gateway that works
+    held
+      main/nat-a (vpc-00000000000000001): AWS refused the gateway lately: zone a has 5 of this VPC
+         to do: if it is the quota of NAT gateways an Availability Zone (L-FE5A380F), raise it to 6 at least; then run it by hand, or wait for the next sweep
+    note
+      main: +$35.04 a month (1 NAT gateway more at $0.048 an hour; the data that goes through is billed apart)
     ");
 }
 
@@ -758,6 +803,18 @@ fn a_copied_tag_takes_nothing_away() {
       advice    main/nat-a (eipalloc-00000000000000016): 203.0.113.22 bears this topology's tags, and the ledger does not know it: it is never released (if nobody needs it: aws ec2 release-address --allocation-id eipalloc-00000000000000016)
     ");
     assert!(site.nets.addresses.contains_key(&address));
+}
+
+#[test]
+fn what_lost_its_tags_was_taken_over_by_somebody() {
+    let mut site = staging();
+    let gateway = site.gateway("a");
+    site.nets.gateways.get_mut(&gateway).unwrap().tags.clear();
+    assert!(site.plan().is_empty(), "it serves all the same: {}", site.plan());
+    site.desired = declared("staging", "{ mode: regional }");
+    site.converge();
+    assert_eq!(site.gateways("a"), [gateway]);
+    assert_eq!(site.nets.addresses.len(), 1);
 }
 
 #[test]

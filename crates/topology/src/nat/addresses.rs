@@ -49,6 +49,12 @@ pub(super) fn way(facts: &Facts<'_>, zone: &ZoneLetter, replayed: &Replayed) -> 
     leaving.unwrap_or(Way::Allocate)
 }
 
+/// Whether a post lacks a gateway for want of an address.
+pub(super) fn lacks(facts: &Facts<'_>, post: &Post<'_>, replayed: &Replayed) -> bool {
+    let empty = post.keeper.is_none() && post.coming.is_none();
+    empty && post.zone.as_ref().is_some_and(|zone| matches!(way(facts, zone, replayed), Way::Allocate))
+}
+
 fn declared(facts: &Facts<'_>, address: &ObservedAddress) -> Way {
     if address.association.is_none() {
         return Way::Use(address.allocation.clone());

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::core::{Directive, Place, ResourceId, Standing, Subject, Verb, VpcId, VpcName, ZoneLetter};
 use ipnet::Ipv4Net;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The tag that says which topology a thing belongs to.
@@ -19,6 +19,9 @@ pub(super) const CONTROL: &str = "plumbline:control";
 pub(super) const ZONE: &str = "plumbline:zone";
 /// The tag that says why a gateway was made. Whoever forges it changes only when routes that work are moved.
 pub(super) const BECAUSE: &str = "plumbline:because";
+
+/// What AWS refused is not tried again before a sweep has passed.
+const REFUSED: SignedDuration = SignedDuration::from_mins(14);
 
 /// One VPC of a topology, declared and observed.
 pub(super) struct Facts<'a> {
@@ -142,6 +145,15 @@ impl<'a> Facts<'a> {
     pub(super) fn unanswered(&self, id: &ResourceId) -> bool {
         let last = self.standing.repairs.get(id).and_then(|repairs| repairs.last());
         last.is_some_and(|repair| repair.succeeded.is_none() && !repair.removed)
+    }
+
+    /// Whether AWS refused what was tried last on a resource, so lately that the same again would only be refused again. A person who
+    /// asks has seen to it.
+    pub(super) fn refused(&self, id: &ResourceId) -> bool {
+        let last = self.standing.repairs.get(id).and_then(|repairs| repairs.last());
+        let lately = |at: Timestamp| self.standing.now.duration_since(at) < REFUSED;
+        !self.standing.by_hand
+            && last.is_some_and(|repair| repair.succeeded == Some(false) && !repair.removed && lately(repair.at))
     }
 
     /// Whether we deleted it ourselves, as far as that is remembered.

@@ -139,6 +139,7 @@ pub(super) fn make(
     post: &Post<'_>,
     settling: &BTreeSet<ResourceId>,
     replayed: &Replayed,
+    missing: usize,
 ) {
     if post.keeper.is_some() {
         return;
@@ -183,10 +184,30 @@ pub(super) fn make(
     let Some(home) = home(builder, facts, zone, &thing) else { return };
     let stack = home.stack.clone();
     match addresses::way(facts, zone, replayed) {
+        Way::Use(_) if facts.refused(&home.id) && crowded(facts, zone).is_some() => {
+            let why = format!("AWS refused the gateway lately: zone {zone} has {} of this VPC", live(facts, zone));
+            let remedy = format!(
+                "if it is the quota of NAT gateways an Availability Zone (L-FE5A380F), raise it to {} at least; then run it by hand, or \
+                 wait for the next sweep",
+                live(facts, zone) + 1
+            );
+            builder.held(&thing, why, remedy);
+        }
         Way::Use(allocation) => {
             let gateway = NewGateway::Zonal { subnet: home.id.clone(), allocation };
             let change = Change::CreateGateway { home: builder.thing(&home.id, name), gateway, tags };
             builder.step(Rank::Make, Step { stack, caveat: crowded(facts, zone), ..Step::new(change) });
+        }
+        Way::Allocate if facts.refused(&vpc) => {
+            let have = facts.addresses.as_ref().map_or(0, Vec::len);
+            let why =
+                format!("AWS refused an address lately: {name} needs one, and the account has {have} in the Region");
+            let remedy = format!(
+                "if it is the quota of Elastic IP addresses (L-0263D0A3), raise it to {} at least; then run it by hand, or wait for the \
+                 next sweep",
+                have + missing
+            );
+            builder.held(&thing, why, remedy);
         }
         Way::Allocate => {
             let change =
@@ -287,11 +308,15 @@ fn cure(code: &str) -> &'static str {
     }
 }
 
+/// Gateways in a zone that count against its quota, as far as they are of this VPC.
+fn live(facts: &Facts<'_>, zone: &ZoneLetter) -> usize {
+    let counts = |state| matches!(state, GatewayState::Pending | GatewayState::Available | GatewayState::Deleting);
+    facts.gateways.iter().filter(|gateway| counts(gateway.state) && facts.zone(gateway) == Some(zone)).count()
+}
+
 /// What the quota of gateways in a zone may refuse.
 fn crowded(facts: &Facts<'_>, zone: &ZoneLetter) -> Option<String> {
-    let counts = |state| matches!(state, GatewayState::Pending | GatewayState::Available | GatewayState::Deleting);
-    let here =
-        facts.gateways.iter().filter(|gateway| counts(gateway.state) && facts.zone(gateway) == Some(zone)).count();
+    let here = live(facts, zone);
     (here >= GATEWAYS_A_ZONE).then(|| {
         format!(
             "zone {zone} then has {} gateways of this VPC ({GATEWAYS_A_ZONE} unless the quota was raised)",

@@ -172,8 +172,9 @@ impl<'a> Builder<'a> {
             Gateways::Zonal(_) | Gateways::Regional => routes::keep(self, facts, &posts),
         }
         making::clean(self, facts);
+        let missing = posts.iter().filter(|post| addresses::lacks(facts, post, &replayed)).count();
         for post in &posts {
-            making::make(self, facts, post, settling, &replayed);
+            making::make(self, facts, post, settling, &replayed, missing);
         }
         surplus::gateways(self, facts, &posts);
         addresses::release(self, facts, &posts, &replayed);

@@ -319,8 +319,8 @@ impl Site {
     /// Somebody else's gateway.
     pub(crate) fn foreign(&mut self, zone: &str) -> ResourceId {
         let allocation = self.nets.allocate(BTreeMap::new()).unwrap();
+        let token = format!("foreign-{allocation}");
         let new = topology::nat::NewGateway::Zonal { subnet: self.public(zone), allocation };
-        let token = format!("foreign-{}", self.nets.gateways.len());
         let id = self.nets.create_gateway(&new, BTreeMap::new(), &token).unwrap();
         self.nets.arrive();
         id
