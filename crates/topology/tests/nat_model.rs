@@ -145,13 +145,12 @@ impl Model {
 
     fn is_left(&self, id: &ResourceId) -> bool {
         let zone = self.zone(id);
-        let ordered = self.site.directives.iter().any(|directive| {
+        self.site.directives.iter().any(|directive| {
             directive.in_force(self.site.nets.now)
                 && zone
                     .as_ref()
                     .is_some_and(|zone| directive.subject == topology::Subject::Resource(twin::zone_id(zone)))
-        });
-        ordered
+        })
     }
 
     fn zone(&self, id: &ResourceId) -> Option<String> {
