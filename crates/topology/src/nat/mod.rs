@@ -13,9 +13,10 @@
 //!   not to be relied upon. In production too, and while the stack that owns the table is changing.
 //! - **A way out that works** moves when the declaration changed: at once. A move that undoes a fail-over waits until the replacement
 //!   was watched for `fail_back_after`, in production for a maintenance window besides; a person who runs it by hand waits for
-//!   neither. Which is which is said by the tag `plumbline:because` of the gateway that it goes to: one that `replaces` a lost one, or
-//!   a route that leaves one that `stands in`, goes back; one that was `declared` within a day gets its routes at once. What waits for
-//!   longer than a sweep is advice, not a wait: no chain of rechecks is spent on it.
+//!   neither. Which is which is said by the tag `plumbline:because`: a route that leaves a declared gateway for one that `replaces` a
+//!   lost one, or that leaves one that `stands in`, goes back; one that goes to a gateway that was `declared` within a day, or that
+//!   leaves one that is not declared any more, follows the declaration. What waits for longer than a sweep is advice, not a wait: no
+//!   chain of rechecks is spent on it. Where production declares no window, it is held, so that somebody is told.
 //! - **Nothing is built in a zone that is left.** If that was the only one, another public subnet's zone stands in for it. What stands
 //!   in the zone stays there, with its address, until traffic comes back.
 //! - **An open subnet** (its default route leads to an internet gateway) is an exposure. It is closed at once: moved to NAT if a
