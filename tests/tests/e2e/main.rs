@@ -18,6 +18,7 @@ mod hostile;
 mod layers;
 mod ledger;
 mod modes;
+mod nat;
 mod repairs;
 mod roles;
 mod scenario;
