@@ -281,6 +281,7 @@ fn a_gateway_that_fails_is_cleaned_away_and_tried_again_later() {
       drift     main/nat-a (vpc-00000000000000001): zone a has no NAT gateway that works
     steps
       1. delete main/nat-a (nat-00000000000000015)
+         note: it failed: InsufficientFreeAddressesInSubnet (Subnet has insufficient free addresses)
     waiting until 2026-11-23T03:00:30Z: main/nat-a failed with InsufficientFreeAddressesInSubnet (Subnet has insufficient free addresses); the next try is at 2026-11-23T03:00:30Z
     note
       main: +$35.04 a month (1 NAT gateway more at $0.048 an hour; the data that goes through is billed apart)
