@@ -46,6 +46,11 @@ impl Wire {
                 answer(&mut connection, script.next().unwrap_or(Reply::Lost));
             }
         });
+        Self { clients: Self::elsewhere(&endpoint), calls }
+    }
+
+    /// Clients that call another endpoint, and try again as in production.
+    pub(crate) fn elsewhere(endpoint: &str) -> Clients {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
@@ -56,8 +61,7 @@ impl Wire {
             )
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")))
             .build();
-        let clients = Clients::over(Place::new("111122223333", "eu-west-1"), config, Access::Full);
-        Self { clients, calls }
+        Clients::over(Place::new("111122223333", "eu-west-1"), config, Access::Full)
     }
 
     /// The bodies of the calls that arrived, oldest first.

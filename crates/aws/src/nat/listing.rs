@@ -85,8 +85,18 @@ pub(super) async fn addresses(clients: &Regional) -> Result<Vec<ObservedAddress>
         .map_err(|problem: Unreadable| nonsense(OPERATION, &problem))
 }
 
-/// The ids of the Availability Zones that AWS shifts traffic away from now.
+/// The ids of the Availability Zones that AWS shifts traffic away from now. None in a Region that has no ARC.
 pub(super) async fn away(clients: &Regional) -> Result<BTreeSet<ResourceId>, Fault> {
+    let answer = autoshifts(clients).await;
+    answer.or_else(|fault| if has_no_name(&fault) { Ok(BTreeSet::new()) } else { Err(fault) })
+}
+
+/// A service that does not exist in a Region has no name there. Whoever cannot resolve names at all has seen nothing else either.
+fn has_no_name(fault: &Fault) -> bool {
+    fault.code.is_none() && fault.message.contains("dns error")
+}
+
+async fn autoshifts(clients: &Regional) -> Result<BTreeSet<ResourceId>, Fault> {
     let request = clients.zonal_shift().list_autoshifts().status(AutoshiftExecutionStatus::Active);
     let mut pages = request.into_paginator().send();
     let mut found = BTreeSet::new();
@@ -107,4 +117,22 @@ fn vpc(operation: &str, id: Option<&str>) -> Result<VpcId, Fault> {
 /// The same answer will not read better the next time.
 fn nonsense(operation: &str, problem: &Unreadable) -> Fault {
     Fault::new(operation, FaultClass::Terminal, problem.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::wire::Wire;
+
+    #[tokio::test]
+    async fn a_region_without_the_service_is_no_failure_and_a_silent_service_is_one() {
+        // `.invalid` never resolves (RFC 2606).
+        let nowhere = Wire::elsewhere("http://arc-zonal-shift.invalid");
+        let clients = nowhere.regional(nowhere.home()).unwrap();
+        assert_eq!(away(&clients).await, Ok(BTreeSet::new()));
+
+        let wire = Wire::answering(&[]);
+        let clients = wire.clients.regional(wire.clients.home()).unwrap();
+        assert!(away(&clients).await.unwrap_err().is_retryable());
+    }
 }
