@@ -2,7 +2,7 @@
 
 use crate::scenario::Subject;
 use crate::stage::{Caller, Stage};
-use aws_sdk_ec2::types::{FlowLog, Filter};
+use aws_sdk_ec2::types::{Filter, FlowLog};
 use topology::ControlId;
 
 /// The declared flow logs of a VPC, one to CloudWatch Logs and one to S3: somebody deletes both.

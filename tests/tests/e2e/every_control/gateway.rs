@@ -79,5 +79,7 @@ impl Subject for Gateway {
             let id = gateway.nat_gateway_id().expect("an id");
             stage.ec2(caller).delete_nat_gateway().nat_gateway_id(id).send().await.expect("deleted");
         }
+        // Gone, not going: what the control leaves alone stays as it is, and does not become free by itself.
+        stage.admin("POST", "nat/due", None);
     }
 }

@@ -1,9 +1,15 @@
 //! Every control through every scenario of `scenario.rs`: a row here is all that a control adds.
 
+mod flow_log;
+mod gateway;
 mod group;
+mod service;
 
 use crate::scenario::{self, Subject};
+use flow_log::FlowLogs;
+use gateway::Gateway;
 use group::Group;
+use service::Service;
 use topology::ControlId;
 
 /// A test a scenario, for each subject.
@@ -86,4 +92,7 @@ macro_rules! every {
 
 every! {
     security_groups: Group,
+    flow_logs: FlowLogs,
+    nat: Gateway,
+    privatelink: Service,
 }

@@ -13,7 +13,7 @@ const STRANGER: &str = "arn:aws:iam::333344445555:root";
 impl Subject for Service {
     const CONTROL: ControlId = ControlId::PrivateLink;
     const TOPOLOGY: &'static str = "privatelink";
-    const DEAD_LETTERS: &'static str = "PrivateLinkDeadLettersUrl";
+    const DEAD_LETTERS: &'static str = "PrivatelinkDeadLettersUrl";
     const REPAIR: &'static [(&'static str, usize)] =
         &[("ModifyVpcEndpointServiceConfiguration", 1), ("ModifyVpcEndpointServicePermissions", 1)];
     const WRITES: &'static [&'static str] =
@@ -35,7 +35,8 @@ impl Subject for Service {
             format!("acceptance required: {:?}", service.acceptance_required()),
             format!("behind it: {:?}", service.network_load_balancer_arns()),
         ];
-        let allowed = ec2.describe_vpc_endpoint_service_permissions().service_id(&self.0).send().await.expect("allowed");
+        let allowed =
+            ec2.describe_vpc_endpoint_service_permissions().service_id(&self.0).send().await.expect("allowed");
         words.extend(allowed.allowed_principals().iter().map(|one| format!("allowed: {:?}", one.principal())));
         let by = Filter::builder().name("service-id").values(&self.0).build();
         let connected = ec2.describe_vpc_endpoint_connections().filters(by).send().await.expect("connections");
