@@ -17,18 +17,24 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import breaks
+import declared
 import stage as staging
 import telling
 from runtime import Runtime
 
 ROOT = staging.ROOT
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
-FUNCTIONS = ("security-groups", "sweep")
+FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if (folder / "Cargo.toml").is_file())
+# Calls to Plumbline's own parts: the rest are calls to the network's.
+OURS = ("dynamodb:", "sqs:", "sns:", "events:", "logs:CreateLogStream", "logs:PutLogEvents")
 START, END = "<!-- measured -->", "<!-- /measured -->"
 
 Row = tuple[str, str, str]
@@ -83,26 +89,14 @@ def function_environment(stage: staging.Stage, name: str) -> dict[str, str]:
     }
 
 
-def in_line_event(stage: staging.Stage) -> dict[str, Any]:
-    """An SQS batch of one event that finds everything in line."""
-    group = breaks.group_id(stage, "three-tier", "main", "alb")
-    account = stage.client("sts").get_caller_identity()["Account"]
-    event = json.loads((ROOT / "events" / "cloudtrail" / "authorize-ingress.json").read_text())
-    now = datetime.now().astimezone().isoformat()
-    event |= {"account": account, "region": staging.REGION, "time": now}
-    event["detail"] |= {
-        "awsRegion": staging.REGION,
-        "recipientAccountId": account,
-        "eventTime": now,
-        "requestParameters": {"groupId": group},
-        "responseElements": None,
-    }
+def batch(body: dict[str, Any], account: str) -> dict[str, Any]:
+    """An SQS batch of one message."""
     return {
         "Records": [
             {
                 "messageId": "00000000-0000-4000-8000-000000000001",
                 "receiptHandle": "x",
-                "body": json.dumps(event),
+                "body": json.dumps(body),
                 "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"},
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
@@ -111,6 +105,30 @@ def in_line_event(stage: staging.Stage) -> dict[str, Any]:
             }
         ]
     }
+
+
+def in_line_event(stage: staging.Stage, function: str) -> dict[str, Any]:
+    """An event that finds everything in line: a schedule, a call on a group, or a request to look at a topology."""
+    if function == "sweep":
+        return {"detail-type": "Scheduled Event", "source": "aws.events"}
+    account = stage.client("sts").get_caller_identity()["Account"]
+    now = datetime.now().astimezone().isoformat()
+    if function != "security-groups":
+        event = json.loads((ROOT / "events" / "plumbline" / "reconcile-requested.json").read_text())
+        topology = "privatelink" if function == "privatelink" else "three-tier"
+        event |= {"account": account, "region": staging.REGION, "time": now}
+        event["detail"] = {"account": account, "region": staging.REGION, "topology": topology, "why": "bench"}
+        return batch(event, account)
+    event = json.loads((ROOT / "events" / "cloudtrail" / "authorize-ingress.json").read_text())
+    event |= {"account": account, "region": staging.REGION, "time": now}
+    event["detail"] |= {
+        "awsRegion": staging.REGION,
+        "recipientAccountId": account,
+        "eventTime": now,
+        "requestParameters": {"groupId": breaks.group_id(stage, "three-tier", "main", "alb")},
+        "responseElements": None,
+    }
+    return batch(event, account)
 
 
 def measure_functions(stage: staging.Stage, count: int) -> list[Row]:
@@ -130,9 +148,7 @@ def measure_functions(stage: staging.Stage, count: int) -> list[Row]:
         runtime = Runtime(binary, environment)
         try:
             runtime.ready()
-            event = (
-                in_line_event(stage) if name != "sweep" else {"detail-type": "Scheduled Event", "source": "aws.events"}
-            )
+            event = in_line_event(stage, name)
             for _ in range(20):
                 runtime.invoke(event)
             rows.append((f"{name}: peak memory after 20 events", f"{runtime.peak_megabytes():.1f} MB", "≤ 16 MB"))
@@ -141,52 +157,114 @@ def measure_functions(stage: staging.Stage, count: int) -> list[Row]:
     return rows
 
 
-def measure_repairs(stage: staging.Stage, count: int) -> list[Row]:
-    """From somebody's API call to the verified fix, through the deployed functions; and the calls that it took."""
+@dataclass
+class Target:
+    """Something that can be broken, and the topology whose repair is awaited."""
+
+    topology: str
+    act: Callable[[], None]
+
+
+def targets(stage: staging.Stage, control: str) -> list[Target]:
+    """What is broken in turn, because five repairs of one thing within ten minutes are flapping, and slowed down."""
     ec2 = stage.client("ec2", "user")
-    # In turn: five repairs of one group within ten minutes are flapping, and slowed down on purpose.
-    groups = [
-        breaks.group_id(stage, topology.id, vpc, name)
-        for topology in stage.topologies
-        for vpc, body in topology.vpcs.items()
-        for name, group in body["security_groups"].items()
-        if not group.get("optional")
-    ]
-    times, calls = [], Counter()
-    for index in range(count + 1):
-        group = groups[index % len(groups)]
-        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[breaks.tcp(22, v4="0.0.0.0/0")])
-        called, done = time.time(), None
-        while done is None:
-            if time.time() > called + 60:
-                raise TimeoutError(f"no verified fix of {group} within a minute")
-            for event in staging.outcomes(stage):
-                report = event["detail"]
-                if (
-                    group in {a["resource"]["id"] for a in report.get("actions", [])}
-                    and report["overall"] in telling.VERIFIED
-                ):
-                    done = telling.finished(report)
-        staging.forget_outcomes(stage)
-        if index:  # the first one is cold
-            times.append(done - called)
-    group, mark = groups[(count + 1) % len(groups)], stage.mark()
+    found: list[Target] = []
+    for topology in stage.topologies:
+        ids = declared.vpc_ids(ec2, topology)
+        for vpc, body in topology.vpcs.items():
+            within = [{"Name": "vpc-id", "Values": [ids[vpc]]}]
+            if control == "security-groups":
+                for name, group in body["security_groups"].items():
+                    if not group.get("optional"):
+                        key = breaks.group_id(stage, topology.id, vpc, name)
+                        found.append(Target(topology.id, partial(open_ssh, ec2, key)))
+            elif control == "flow-logs" and body.get("flow_logs"):
+                found.append(Target(topology.id, partial(delete_flow_log, ec2, ids[vpc])))
+            elif control == "nat":
+                for table in ec2.describe_route_tables(Filters=within)["RouteTables"]:
+                    if any(route.get("NatGatewayId") for route in table["Routes"]):
+                        found.append(Target(topology.id, partial(delete_default_route, ec2, table["RouteTableId"])))
+    if control == "privatelink":
+        for service in ec2.describe_vpc_endpoint_service_configurations()["ServiceConfigurations"]:
+            tags = {tag["Key"]: tag["Value"] for tag in service.get("Tags", [])}
+            if topology_id := tags.get("plumbline:topology"):
+                found.append(Target(topology_id, partial(stop_asking, ec2, service["ServiceId"])))
+    return found
+
+
+def open_ssh(ec2: Any, group: str) -> None:
+    """Opens a group to the world."""
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[breaks.tcp(22, v4="0.0.0.0/0")])
+
+
+def delete_flow_log(ec2: Any, vpc: str) -> None:
+    """Deletes a flow log of a VPC."""
+    logs = ec2.describe_flow_logs(Filter=[{"Name": "resource-id", "Values": [vpc]}])["FlowLogs"]
+    ec2.delete_flow_logs(FlowLogIds=[logs[0]["FlowLogId"]])
+
+
+def delete_default_route(ec2: Any, table: str) -> None:
+    """Takes the way out of a private subnet away."""
+    ec2.delete_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0")
+
+
+def stop_asking(ec2: Any, service: str) -> None:
+    """Lets every connection of an endpoint service in."""
+    ec2.modify_vpc_endpoint_service_configuration(ServiceId=service, AcceptanceRequired=False)
+
+
+def repair(stage: staging.Stage, control: str, target: Target) -> float:
+    """Breaks it, and answers the seconds until Plumbline found it mended."""
+    staging.forget_outcomes(stage)
+    target.act()
+    called = time.time()
+    while time.time() < called + 60:
+        for event in staging.outcomes(stage):
+            report = event["detail"]
+            key = report.get("key", {})
+            if (key.get("topology"), key.get("control")) != (target.topology, control) or not report["actions"]:
+                continue
+            if report["overall"] in telling.VERIFIED and telling.finished(report) > called:
+                return telling.finished(report) - called
+    raise TimeoutError(f"no verified fix by {control} in {target.topology} within a minute")
+
+
+# More would be flapping.
+REPAIRS_OF_ONE = 3
+
+
+def measure_repairs(stage: staging.Stage, control: str, count: int) -> list[Row]:
+    """From somebody's API call to the verified fix, through the deployed functions; and the calls that it took."""
+    broken = targets(stage, control)
+    repair(stage, control, broken[0])  # a cold start
+    turns = min(count, len(broken) * REPAIRS_OF_ONE - 1)
+    times = [repair(stage, control, broken[turn % len(broken)]) for turn in range(1, turns)]
+    staging.forget_outcomes(stage)
+    mark = stage.mark()
+    broken[turns % len(broken)].act()
     stage.idle()
+    calls: Counter[str] = Counter()
     for call in stage.calls(mark):
-        if f"assumed-role/{staging.CONTROL_PLANE}-" in call["caller"] or "SecurityGroupsRole" in call["caller"]:
+        if f":assumed-role/{staging.CONTROL_PLANE}-" in call["caller"] and call["caller"].endswith(f"-{control}"):
             calls[f"{call['service']}:{call['action']}"] += 1
-    network = {name: n for name, n in calls.items() if name.startswith(("ec2:", "cloudformation:"))}
+    network = {name: n for name, n in calls.items() if not name.startswith(OURS)}
     listed = ", ".join(f"{name.split(':')[1]} {n}" for name, n in sorted(calls.items()))
+    hold = "< 500 ms"
+    rows = (
+        [(f"{control}: API call → verified fix, p50", f"{statistics.median(times) * 1e3:.0f} ms", hold)]
+        if times
+        else []
+    )
+    if len(times) >= 20:
+        rows.append((f"{control}: API call → verified fix, p95", f"{quantile(times, 0.95) * 1e3:.0f} ms", ""))
     return [
-        ("API call → verified fix, p50", f"{statistics.median(times) * 1e3:.0f} ms", "< 500 ms"),
-        ("API call → verified fix, p95", f"{quantile(times, 0.95) * 1e3:.0f} ms", ""),
+        *rows,
         (
-            "calls to the network's APIs, one opened port (with the look at our own repair)",
+            f"{control}: calls to the network's APIs for one repair (with the look at our own)",
             str(sum(network.values())),
-            "≤ 4 + 1",
+            "≤ 4 + 1" if control == "security-groups" else "",
         ),
-        ("all calls of that repair", listed, ""),
+        (f"{control}: all calls of that repair", listed, ""),
     ]
 
 
@@ -243,8 +321,9 @@ def main() -> int:
             stage.idle(60)
             print("functions…", file=sys.stderr, flush=True)
             rows += measure_functions(stage, arguments.starts)
-            print("repairs…", file=sys.stderr, flush=True)
-            rows += measure_repairs(stage, arguments.repairs)
+            for control in staging.controls(stage):
+                print(f"repairs by {control}…", file=sys.stderr, flush=True)
+                rows += measure_repairs(stage, control, arguments.repairs)
     finally:
         stage.stop()
     rows += measure_planning()
