@@ -427,9 +427,18 @@ impl Model {
         if ours.len() > most {
             return Err(format!("{} gateways of ours where {most} are declared", ours.len()));
         }
+        let mut spare = BTreeSet::new();
         for (id, address) in nets.addresses.iter().filter(|(_, address)| self.ours(&address.tags)) {
             let used = address.user.as_ref().is_some_and(|user| ours.contains(&user));
-            if !used {
+            // One for a zone that somebody else's gateway serves: it may go at any time, and partners let ours in.
+            let zone = address.tags.get("plumbline:zone");
+            let serves = |id: &&&ResourceId| self.zone(id).as_ref() == zone && nets.gateways[**id].public;
+            let theirs = !ours.iter().any(|id| serves(&id)) && live.iter().any(|id| serves(&id));
+            let wanted = match self.wanted() {
+                Gateways::Zonal(zones) => zones.iter().any(|its| Some(its.as_str()) == zone.map(String::as_str)),
+                Gateways::Regional | Gateways::None => false,
+            };
+            if !used && !(theirs && wanted && spare.insert(zone)) {
                 return Err(format!("{id} is ours, and no gateway of ours uses it: leaked"));
             }
         }

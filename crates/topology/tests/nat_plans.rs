@@ -908,10 +908,14 @@ fn changes_survive_the_ledger_and_are_taken_back_where_that_is_safe() {
 }
 
 #[test]
-fn the_scope_is_whole_vpcs() {
+fn the_scope_is_everything() {
     let desired = declared("staging", "{ mode: single }");
     let scope = |ids: &[&str]| Nat::scope(&desired, &ids.iter().map(|id| (*id).into()).collect());
     assert_eq!(scope(&[]), topology::Scope::Everything);
-    assert_eq!(scope(&["vpc-1"]), topology::Scope::Only(["vpc-1".into()].into()));
+    assert_eq!(
+        scope(&["vpc-1"]),
+        topology::Scope::Everything,
+        "what was just made in another VPC is not taken for lost"
+    );
     assert_eq!(scope(&["vpc-1", "nat-1"]), topology::Scope::Everything);
 }

@@ -35,12 +35,10 @@ pub(super) fn way(facts: &Facts<'_>, zone: &ZoneLetter, replayed: &Replayed) -> 
     if replayed.addresses.contains(zone.as_str()) {
         return Way::Wait(format!("the address of zone {zone} is on its way into the ledger"));
     }
-    let ours = || addresses.iter().copied().filter(|address| is_for(facts, address, zone));
-    let free: Vec<&ObservedAddress> = ours().filter(|address| address.association.is_none()).collect();
-    let last = |address: &&&ObservedAddress| users(facts, address).map(|gateway| gateway.created).max();
-    if let Some(address) = free.iter().max_by_key(last) {
+    if let Some(address) = spare(facts, zone) {
         return Way::Use(address.allocation.clone());
     }
+    let ours = || addresses.iter().copied().filter(|address| is_for(facts, address, zone));
     // It becomes free when its gateway is gone. One that somebody put to another use is not waited for.
     let leaving = ours().filter(|address| !is_elsewhere(address)).find_map(|address| {
         let gateway = users(facts, address).find(|gateway| is_leaving(facts, gateway))?;
@@ -70,12 +68,18 @@ fn declared(facts: &Facts<'_>, address: &ObservedAddress) -> Way {
         },
     };
     let association = address.association.as_ref().map_or("", ResourceId::as_str);
-    Way::Held(
-        format!("{} ({}) is declared for the gateway, and {used} uses it", address.public_ip, address.allocation),
-        format!(
+    // A gateway never lets go of its first address.
+    let remedy = match used.starts_with("nat-") {
+        true => format!(
+            "name another under `nat.addresses`, or take that gateway away (its routes move to another one first): aws ec2 \
+             delete-nat-gateway --nat-gateway-id {used}"
+        ),
+        false => format!(
             "free it (aws ec2 disassociate-address --association-id {association}), or name another under `nat.addresses`"
         ),
-    )
+    };
+    let why = format!("{} ({}) is declared for the gateway, and {used} uses it", address.public_ip, address.allocation);
+    Way::Held(why, remedy)
 }
 
 fn is_leaving(facts: &Facts<'_>, gateway: &ObservedGateway) -> bool {
@@ -92,8 +96,41 @@ fn is_elsewhere(address: &ObservedAddress) -> bool {
     address.user.as_ref().is_some_and(|user| user.as_str().starts_with("i-"))
 }
 
+/// Whether we made it for a zone. Only what the document does not name: that has its place.
 fn is_for(facts: &Facts<'_>, address: &ObservedAddress, zone: &ZoneLetter) -> bool {
-    facts.ours(&address.allocation, &address.tags) && address.tags.get(ZONE).is_some_and(|tag| tag == zone.as_str())
+    facts.made_by_us(&address.allocation)
+        && !facts.is_named(address)
+        && zone_of(facts, address).is_some_and(|its| its == *zone)
+}
+
+/// The zone that an address of ours is for: where its last gateway of ours stands; else what its tags say. Anybody who may change tags
+/// could have partners lose the address that they let in.
+fn zone_of(facts: &Facts<'_>, address: &ObservedAddress) -> Option<ZoneLetter> {
+    let last = users(facts, address)
+        .filter(|gateway| facts.made_by_us(&gateway.id))
+        .max_by_key(|gateway| (gateway.created, &gateway.id))
+        .and_then(|gateway| facts.zone(gateway));
+    let said =
+        || address.tags.get(ZONE).filter(|_| facts.tagged(&address.tags)).map(|zone| ZoneLetter::new(zone.as_str()));
+    last.cloned().or_else(said)
+}
+
+/// The address of ours that waits for the next gateway of a zone: the one that was used last.
+fn spare<'a>(facts: &Facts<'a>, zone: &ZoneLetter) -> Option<&'a ObservedAddress> {
+    let all = facts.addresses.iter().flatten().copied();
+    let free = all.filter(|address| address.association.is_none() && is_for(facts, address, zone));
+    free.max_by_key(|address| (users(facts, address).map(|gateway| gateway.created).max(), &address.allocation))
+}
+
+/// Addresses of ours that are kept although nothing of ours uses them, each with its zone: somebody else's gateway may go at any time,
+/// and partners let these in.
+pub(super) fn kept<'a>(facts: &Facts<'a>, posts: &[Post<'_>]) -> Vec<(ZoneLetter, &'a ObservedAddress)> {
+    let theirs = posts.iter().filter(|post| post.keeper.is_some_and(|keeper| !facts.made_by_us(&keeper.id)));
+    let zones = theirs.filter_map(|post| post.zone.clone());
+    zones
+        .filter(|zone| !facts.declared.addresses.contains_key(zone))
+        .filter_map(|zone| Some((zone.clone(), spare(facts, &zone)?)))
+        .collect()
 }
 
 /// The gateways that AWS shows with an address, whatever became of them.
@@ -117,11 +154,30 @@ pub(super) fn release(builder: &mut Builder<'_>, facts: &Facts<'_>, posts: &[Pos
         // Its gateway may come to need it again when the zone may be relied upon.
         kept.extend(zones.iter().filter(|zone| facts.away.contains_key(*zone)));
     }
+    let spares = self::kept(facts, posts);
+    for (zone, address) in &spares {
+        builder.note(format!(
+            "{}: {} ({}) is kept for {}, which somebody else's gateway serves",
+            facts.name,
+            address.public_ip,
+            address.allocation,
+            facts.label(Some(zone))
+        ));
+    }
     for address in facts.addresses.iter().flatten().copied() {
-        if !facts.ours(&address.allocation, &address.tags) || replayed.allocations.contains(&address.allocation) {
+        let is_spare = spares.iter().any(|(_, spare)| spare.allocation == address.allocation);
+        if is_spare || facts.is_named(address) || replayed.allocations.contains(&address.allocation) {
             continue;
         }
-        let zone = address.tags.get(ZONE).map(|zone| ZoneLetter::new(zone.as_str()));
+        if !facts.ours(&address.allocation, &address.tags) {
+            untagged(builder, facts, address);
+            continue;
+        }
+        // Which one is needed cannot be told while it is not known which zones are left.
+        if !facts.away_known && matches!(facts.declared.gateways, Gateways::Zonal(_)) {
+            continue;
+        }
+        let zone = zone_of(facts, address);
         if kept.iter().any(|kept| Some(*kept) == zone.as_ref()) {
             continue;
         }
@@ -137,4 +193,21 @@ pub(super) fn release(builder: &mut Builder<'_>, facts: &Facts<'_>, posts: &[Pos
             builder.soon(format!("{} gives its address back when it is gone", gateway.id));
         }
     }
+}
+
+/// We made it, and its tags say no more whose it is: it stays, and costs. Said in one VPC: nobody knows which one it was made for.
+fn untagged(builder: &mut Builder<'_>, facts: &Facts<'_>, address: &ObservedAddress) {
+    let first = facts.desired.vpcs.keys().next() == Some(facts.name);
+    let another = facts.desired.vpcs.keys().any(|vpc| facts.tagged_for(vpc, &address.tags));
+    let unused = address.association.is_none() && users(facts, address).next().is_none();
+    if !first || another || !unused || !facts.made_by_us(&address.allocation) {
+        return;
+    }
+    let thing = builder.thing(&address.allocation, facts.name.to_string());
+    let summary = format!(
+        "{} is ours by the ledger, and its tags do not say so (any more): it is never released (if nobody needs it: aws ec2 \
+         release-address --allocation-id {})",
+        address.public_ip, address.allocation
+    );
+    builder.drift(&thing, Severity::Advice, summary);
 }

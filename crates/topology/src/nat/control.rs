@@ -21,12 +21,9 @@ impl Control for Nat {
         topology.nat.as_ref()
     }
 
-    /// Whole VPCs: those that were hinted, or all when something was hinted that is in one of them.
-    fn scope(_: &Desired, hinted: &BTreeSet<ResourceId>) -> Scope {
-        if hinted.is_empty() || hinted.iter().any(|id| !id.as_str().starts_with("vpc-")) {
-            return Scope::Everything;
-        }
-        Scope::Only(hinted.clone())
+    /// Every VPC, whatever was hinted: it takes the same calls, and what was made a moment ago is awaited wherever it is.
+    fn scope(_: &Desired, _: &BTreeSet<ResourceId>) -> Scope {
+        Scope::Everything
     }
 
     fn plan(place: &Place, desired: &Desired, observed: &Observed, standing: &Standing) -> Plan<Change> {

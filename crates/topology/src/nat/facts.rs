@@ -122,23 +122,33 @@ impl<'a> Facts<'a> {
         self.gateway(id).map_or(Health::Gone, |gateway| self.health(gateway))
     }
 
-    /// How many routes lead to a gateway, in any table of the VPC, whatever their destination.
+    /// Whether anything goes by a table.
+    pub(super) fn is_used(&self, table: &ObservedTable) -> bool {
+        table.main || !table.subnets.is_empty()
+    }
+
+    /// How many routes lead to a gateway, in any table of the VPC that is used, whatever their destination.
     pub(super) fn routes_to(&self, id: &ResourceId) -> usize {
         let count = |table: &&ObservedTable| {
             let default = usize::from(table.default.as_ref().is_some_and(|route| route.target == *id));
             default + table.others.iter().filter(|route| route.target == *id).count()
         };
-        self.tables.iter().map(count).sum()
+        self.tables.iter().filter(|table| self.is_used(table)).map(count).sum()
     }
 
     /// The tag alone is no proof: anyone who may create tags can copy it. The ledger knows what was made.
     pub(super) fn ours(&self, id: &ResourceId, tags: &BTreeMap<String, String>) -> bool {
-        self.standing.created.contains_key(id) && self.tagged(tags)
+        self.made_by_us(id) && self.tagged(tags)
     }
 
     pub(super) fn tagged(&self, tags: &BTreeMap<String, String>) -> bool {
+        self.tagged_for(self.name, tags)
+    }
+
+    /// Whether a thing bears the tags of what we make for a VPC of this topology.
+    pub(super) fn tagged_for(&self, vpc: &VpcName, tags: &BTreeMap<String, String>) -> bool {
         let is = |key: &str, value: &str| tags.get(key).is_some_and(|tag| tag == value);
-        is(TOPOLOGY, self.desired.topology.as_str()) && is(VPC, self.name.as_str()) && is(CONTROL, "nat")
+        is(TOPOLOGY, self.desired.topology.as_str()) && is(VPC, vpc.as_str()) && is(CONTROL, "nat")
     }
 
     /// Whether the last thing that was tried on a resource has no answer on record: the run crashed, or the answer was lost.
@@ -166,10 +176,7 @@ impl<'a> Facts<'a> {
     pub(super) fn declared_address(&self, zone: &ZoneLetter) -> Option<Result<&'a ObservedAddress, String>> {
         let declared = self.declared.addresses.get(zone)?;
         let addresses = self.addresses.as_ref()?;
-        let matches = |address: &&ObservedAddress| match declared {
-            DesiredAddress::Allocation(id) => address.allocation == *id,
-            DesiredAddress::Tag { key, value } => address.tags.get(key) == Some(value),
-        };
+        let matches = |address: &&ObservedAddress| names(declared, address);
         let said = match declared {
             DesiredAddress::Allocation(id) => id.to_string(),
             DesiredAddress::Tag { key, value } => format!("an address with the tag {key}={value}"),
@@ -180,6 +187,17 @@ impl<'a> Facts<'a> {
             [] => Err(format!("{said}, which the topology names for zone {zone}, does not exist here")),
             [..] => Err(format!("{} addresses have the tag that names the one of zone {zone}", found.len())),
         })
+    }
+
+    /// Whether the document names an address, for any zone of any VPC: then it stays, whoever made it.
+    pub(super) fn is_named(&self, address: &ObservedAddress) -> bool {
+        let mut declared = self.desired.vpcs.values().flat_map(|vpc| vpc.addresses.values());
+        declared.any(|declared| names(declared, address))
+    }
+
+    /// Whether the ledger says that we made it: enough to use it, or to wait for it, and not to take it away.
+    pub(super) fn made_by_us(&self, id: &ResourceId) -> bool {
+        self.standing.created.contains_key(id)
     }
 
     /// Whether a gateway has the address that is declared for its zone. What cannot be told is no reason for another gateway.
@@ -215,5 +233,12 @@ impl<'a> Facts<'a> {
             Some(zone) => format!("{}/nat-{zone}", self.name),
             None => format!("{}/nat", self.name),
         }
+    }
+}
+
+fn names(declared: &DesiredAddress, address: &ObservedAddress) -> bool {
+    match declared {
+        DesiredAddress::Allocation(id) => address.allocation == *id,
+        DesiredAddress::Tag { key, value } => address.tags.get(key) == Some(value),
     }
 }

@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 /// So many failures within the hour are no accident: a person looks at the cause, and the next try comes when AWS forgets them.
 const ENOUGH: usize = 4;
+/// A gateway that is pending for longer than this needs a person: looking again and again does not bring it.
+const LONGEST: SignedDuration = SignedDuration::from_mins(15);
 /// For how long a failure counts.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 /// Pending, active and deleting gateways in an Availability Zone, unless the quota was raised
@@ -148,16 +150,29 @@ pub(super) fn make(
     let zone = post.zone.as_ref();
     let name = facts.label(zone);
     if let Some(coming) = post.coming {
-        builder.soon(format!("{name} ({}) is on its way", coming.id));
+        if builder.now().duration_since(coming.created) > LONGEST {
+            let thing = builder.thing(&coming.id, name);
+            builder.drift(&thing, Severity::Drift, format!("it has been pending since {}", coming.created));
+            let why = format!("AWS has not finished it since {}: a NAT gateway takes minutes", coming.created);
+            let remedy = format!(
+                "see the AWS Health Dashboard; to have another one made: aws ec2 delete-nat-gateway --nat-gateway-id {}",
+                coming.id
+            );
+            builder.held(&thing, why, remedy);
+        } else {
+            builder.soon(format!("{name} ({}) is on its way", coming.id));
+        }
         return;
     }
     let vpc = ResourceId::new(facts.id.as_str());
     let gone = lost(facts, zone);
     let place = zone.map_or_else(|| facts.id.to_string(), |zone| format!("zone {zone}"));
     let thing = builder.thing(gone.as_ref().unwrap_or(&vpc), name.clone());
-    let summary = match &gone {
-        Some(id) => format!("{place} has no NAT gateway that works: {id} is {}", state(facts, id)),
-        None => format!("{place} has no NAT gateway that works"),
+    let other = zone.and_then(|zone| misfit(facts, zone));
+    let summary = match (&gone, other) {
+        (_, Some(other)) => format!("{place} has {}, which works and has not the address that is declared", other.id),
+        (Some(id), None) => format!("{place} has no NAT gateway that works: {id} is {}", state(facts, id)),
+        (None, None) => format!("{place} has no NAT gateway that works"),
     };
     builder.drift(&thing, Severity::Drift, summary);
     if !settling.is_empty() {
@@ -227,6 +242,13 @@ pub(super) fn make(
     }
 }
 
+/// A gateway in a zone that works, and does not count there for want of the declared address.
+fn misfit<'a>(facts: &Facts<'a>, zone: &ZoneLetter) -> Option<&'a ObservedGateway> {
+    let works = |gateway: &&ObservedGateway| matches!(facts.health(gateway), Health::Good | Health::Away);
+    let here = |gateway: &&ObservedGateway| facts.zone(gateway) == Some(zone) && !facts.suits(gateway);
+    facts.gateways.iter().copied().filter(works).find(here)
+}
+
 fn state(facts: &Facts<'_>, id: &ResourceId) -> &'static str {
     match facts.gateway(id).map(|gateway| (gateway.state, facts.health(gateway))) {
         Some((GatewayState::Deleting, _)) => "being deleted",
@@ -277,7 +299,9 @@ fn held_back(
 ) -> Option<(Timestamp, String)> {
     let now = builder.now();
     let failed = |gateway: &&&ObservedGateway| {
+        // Somebody else's failures say nothing of ours: they must hold nothing back.
         gateway.failure.is_some()
+            && facts.made_by_us(&gateway.id)
             && facts.zone(gateway) == zone
             && (zone.is_some() || gateway.availability == Availability::Regional)
             && now.duration_since(gateway.created) < REMEMBERED

@@ -1,7 +1,7 @@
 //! The `nat` control: NAT gateways, their addresses, and the default routes of the tiers behind them.
 //!
-//! `facts` says what an observation means, `posts` where a gateway shall stand and which one stands there, `routes` which default
-//! route moves and when, `making` and `addresses` what is made and with which address, `surplus` what goes, `split` what to do about
+//! `facts` says what an observation means, `posts` where a gateway shall stand and which one stands there, `routes` and `verdict` which
+//! default route moves and when, `making` and `addresses` what is made and with which address, `surplus` what goes, `split` what to do about
 //! a table that serves too much, `cost` what all of it costs, and `planner` puts it in one line. No state is kept: each plan does what
 //! may be done now, and reads off the network and the ledger how far it is. Decided here:
 //!
@@ -21,15 +21,22 @@
 //!   in the zone stays there, with its address, until traffic comes back.
 //! - **An open subnet** (its default route leads to an internet gateway) is an exposure. It is closed at once: moved to NAT if a
 //!   gateway works, else the route goes, although that leaves no way out: the way that it had was not one that it may have.
-//! - **Any other default route** (transit gateway, interface, propagated) is somebody's decision, and held. So is a table that serves
+//! - **Any other default route** (transit gateway, interface, propagated) is somebody's decision, and held, unless it is a
+//!   black hole. So is a table that serves
 //!   zones with gateways of their own, other subnets too, or is the main one: with the commands that split it. Until then a way
 //!   out that it had is kept up.
 //! - **Ours** is what the ledger says that we made and what bears our tags. What bears them and is not in the ledger was made by a run
 //!   that crashed, or the tags are copied: while the last call there has no answer on record, the same call is planned again, whose
 //!   token gives the same thing; otherwise it is told as advice and never taken away.
 //! - **An address** of ours stays with its zone while the zone is to have a gateway; a replacement waits until AWS gives it back. It is
-//!   released when nothing uses it and its zone needs none. Declared addresses are never released.
+//!   released when nothing uses it and its zone needs none. Declared addresses are never released, not even those that we made. Nor is
+//!   one whose zone somebody else's gateway serves: that may go at any time, and partners let ours in. Its zone is where its last
+//!   gateway of ours stood, rather than what a tag says.
+//! - **Nothing is taken away** while it is not known which zones are left, or which addresses there are. What is ours by the ledger and
+//!   lost its tags stays, and is told.
+//! - **A gateway that is surplus** goes when nothing that is used leads to it. Routes of others that do are named, and it is held.
 //! - **Failures** are deleted and tried again after 30 seconds, then twice that, and so on; the fourth within the hour is held.
+//!   Those of others do not count. One that is pending for a quarter of an hour is held too.
 
 mod action;
 mod addresses;
@@ -45,6 +52,7 @@ mod posts;
 mod routes;
 mod split;
 mod surplus;
+mod verdict;
 
 pub use change::{Change, NewGateway, Thing};
 pub use control::Nat;

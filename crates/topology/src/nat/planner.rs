@@ -213,6 +213,13 @@ impl<'a> Builder<'a> {
         self.plan.drifts.push(Drift { resource: key, name, severity, summary });
     }
 
+    /// What a person should know, once.
+    pub(super) fn note(&mut self, note: String) {
+        if !self.plan.notes.contains(&note) {
+            self.plan.notes.push(note);
+        }
+    }
+
     pub(super) fn held(&mut self, thing: &Thing, why: String, remedy: String) {
         let Thing { key, name } = thing.clone();
         self.plan.held.push(Held { resource: key, name, why, remedy });

@@ -1,17 +1,13 @@
 //! The default routes of the subnets behind the gateways.
 
-use super::facts::{BECAUSE, Facts, Health};
+use super::facts::{Facts, Health};
 use super::planner::{Builder, Rank};
 use super::posts::{Post, best, serving};
 use super::split;
-use super::{Change, DefaultRoute, Gateways, ObservedGateway, ObservedSubnet, ObservedTable, Routed, Thing};
+use super::verdict::{Verdict, is_as_good, judge};
+use super::{Change, DefaultRoute, Gateways, ObservedSubnet, ObservedTable, Routed, Thing};
 use crate::core::{ResourceId, Severity, Step, ZoneLetter};
-use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A gateway that the declaration asked for, not a loss, gets its routes at once while it is this young: whoever declared it waits for
-/// it. Later a move is a correction, which can wait for its hour.
-const DEBUT: SignedDuration = SignedDuration::from_hours(24);
 
 /// A route table with the declared subnets that use it.
 pub(super) struct Used<'a> {
@@ -36,22 +32,6 @@ impl Used<'_> {
     pub(super) fn zones(&self) -> BTreeSet<&ZoneLetter> {
         self.subnets.iter().map(|(routed, _)| &routed.zone).collect()
     }
-}
-
-/// What shall become of a default route.
-enum Verdict<'a> {
-    /// It is as it shall be, or as good as can be now.
-    Stay,
-    /// It leads to nothing that works, and nothing works.
-    Stuck(String),
-    /// It must move now: what it leads to does not work.
-    Restore(&'a ObservedGateway, String),
-    /// It shall move: what it leads to works.
-    Move(&'a ObservedGateway, String),
-    /// It shall move, but not yet.
-    Later(String, Option<Timestamp>),
-    /// It shall move, and nothing but a person will say when: held, so that one is told.
-    Ask(String),
 }
 
 /// Keeps the default routes, one table at a time.
@@ -163,6 +143,19 @@ fn table(
     match route.target.as_str().split_once('-').map_or("", |(kind, _)| kind) {
         "nat" => through_nat(builder, facts, posts, used, route, zone),
         "igw" => exposed(builder, facts, posts, used, route, zone),
+        // What leads nowhere is nobody's decision.
+        _ if route.blackhole && *fit != Fit::Foreign => {
+            let lost = format!("the default route leads to {}, which is gone", route.target);
+            let Some(to) = best(facts, posts, zone) else {
+                let summary = format!("{lost}, and no NAT gateway works: there is no way out");
+                builder.drift(thing, Severity::Drift, summary);
+                return None;
+            };
+            builder.drift(thing, Severity::Drift, format!("{lost}; {} works", to.id));
+            let (table, from) = (thing.clone(), route.target.clone());
+            let change = Change::ReplaceRoute { table, from, from_works: false, to: to.id.clone() };
+            Some((Rank::Restore, Step::new(change)))
+        }
         _ => {
             let summary = format!("the default route leads to {}, not to a NAT gateway", route.target);
             builder.drift(thing, Severity::Drift, summary.clone());
@@ -218,8 +211,14 @@ fn through_nat(
 ) -> Option<(Rank, Step<Change>)> {
     let Used { table, subnets: _, fit: _, thing } = used;
     let (to, why, rank) = match judge(facts, posts, used, route, zone, builder.now()) {
-        Verdict::Stay => return None,
+        Verdict::Stay => {
+            idle(builder, facts, posts, used, &route.target, zone);
+            return None;
+        }
         Verdict::Stuck(why) => {
+            if facts.health_of(&route.target) == Health::Good {
+                builder.soon(format!("{}: {why}", thing.name));
+            }
             builder.drift(thing, Severity::Drift, why);
             return None;
         }
@@ -263,124 +262,33 @@ fn through_nat(
     Some((rank, Step { stack, caveat: Some(caveat), ..Step::new(change) }))
 }
 
-fn judge<'a>(
-    facts: &Facts<'a>,
-    posts: &[Post<'a>],
-    used: &Used<'_>,
-    route: &DefaultRoute,
-    zone: &ZoneLetter,
-    now: Timestamp,
-) -> Verdict<'a> {
-    let id = &route.target;
-    let health = facts.health_of(id);
-    let here =
-        |gateway: &ObservedGateway| facts.zone(gateway).map_or("all zones".to_owned(), |zone| format!("zone {zone}"));
-    let works = |gateway: &&ObservedGateway| facts.health(gateway) == Health::Good && gateway.id != *id;
-    let other = best(facts, posts, zone).filter(|gateway| gateway.id != *id);
-    let lost = match health {
-        Health::Good if route.blackhole => return Verdict::Stuck(format!("the default route to {id} is not up yet")),
-        Health::Good => {
-            let Some(to) = better(facts, posts, used, id, zone) else { return Verdict::Stay };
-            return when(facts, posts, id, to, now);
-        }
-        Health::Away => {
-            let said = facts.gateway(id).and_then(|gateway| facts.away.get(facts.zone(gateway)?));
-            let why = format!(
-                "it goes out through {id}, whose zone is not to be relied upon ({})",
-                said.map_or("", |said| said)
-            );
-            return match other.filter(works) {
-                Some(to) => Verdict::Restore(to, why),
-                None => Verdict::Stay,
-            };
-        }
-        Health::Coming => format!("it leads to {id}, which is not up yet"),
-        Health::Failed => format!("it leads to {id}, which failed"),
-        Health::Cut => format!("it leads to {id}, from where no live route leads to the internet"),
-        Health::Gone => format!("it leads to {id}, which is gone"),
-        Health::Private => format!("it leads to {id}, which is private"),
-    };
-    match other {
-        Some(to) => Verdict::Restore(to, format!("{lost}; {} in {} works", to.id, here(to))),
-        None => Verdict::Stuck(format!("{lost}, and no other NAT gateway works: there is no way out")),
-    }
-}
-
-/// The gateway that a route shall lead to instead of one that works.
-fn better<'a>(
-    facts: &Facts<'a>,
-    posts: &[Post<'a>],
+/// Ours stands idle beside it: whoever led the way out there may have meant it, and may not.
+fn idle(
+    builder: &mut Builder<'_>,
+    facts: &Facts<'_>,
+    posts: &[Post<'_>],
     used: &Used<'_>,
     id: &ResourceId,
     zone: &ZoneLetter,
-) -> Option<&'a ObservedGateway> {
-    if used.fit != Fit::Own {
-        return None;
-    }
-    let keeper = serving(facts, posts, zone)?.keeper.filter(|keeper| keeper.id != *id)?;
-    // Somebody else's gateway where one shall be is as good as ours.
-    let now = facts.gateway(id)?;
-    let theirs = !facts.ours(&now.id, &now.tags) && facts.zone(now) == facts.zone(keeper) && facts.suits(now);
-    (!theirs).then_some(keeper)
-}
-
-/// When a route that works may move: each move cuts flows.
-fn when<'a>(
-    facts: &Facts<'a>,
-    posts: &[Post<'a>],
-    from: &ResourceId,
-    to: &'a ObservedGateway,
-    now: Timestamp,
-) -> Verdict<'a> {
-    let zones =
-        |gateway: &ObservedGateway| facts.zone(gateway).map_or(String::new(), |zone| format!(" of zone {zone}"));
-    let away = facts.gateway(from).map(zones).unwrap_or_default();
-    let why = format!("it goes out through {from}{away}, not through {}{}", to.id, zones(to));
-    let made = facts.standing.created.get(&to.id).copied().unwrap_or(to.created);
-    let back = facts.zone(to).and_then(|zone| facts.back_since(zone)).filter(|back| *back > made);
-    if !goes_back(facts, posts, from, to, made, back.is_some(), now) || facts.standing.by_hand {
-        return Verdict::Move(to, why);
-    }
-    if !facts.away_known {
-        return Verdict::Later(format!("{why}; it is not known whether AWS moves traffic away from there"), None);
-    }
-    let watched = back.unwrap_or(made).saturating_add(facts.declared.fail_back_after).unwrap_or(Timestamp::MAX);
-    let watched = watched.max(now);
-    let due = match facts.desired.production {
-        false => Some(watched),
-        true => facts.desired.maintenance.iter().map(|window| window.next(watched)).min(),
+) {
+    let keeper = serving(facts, posts, zone).and_then(|post| post.keeper).filter(|keeper| keeper.id != *id);
+    let Some(keeper) = keeper.filter(|keeper| facts.made_by_us(&keeper.id) && is_as_good(facts, id, keeper)) else {
+        return;
     };
-    match due {
-        Some(due) if due <= now => Verdict::Move(to, why),
-        Some(due) if watched > now && due == watched => {
-            Verdict::Later(format!("{why}; it goes back at {due}, after {} was watched for a while", to.id), Some(due))
-        }
-        Some(due) => Verdict::Later(
-            format!(
-                "{why}; it goes back in the maintenance window that opens at {due}, or when a person runs it by hand"
-            ),
-            Some(due),
-        ),
-        None => Verdict::Ask(why),
+    if facts.health_of(id) != Health::Good || facts.gateway(id).is_some_and(|gateway| facts.made_by_us(&gateway.id)) {
+        return;
     }
-}
-
-/// Whether a move undoes a fail-over, rather than follows the declaration: it leaves a gateway that is declared too, or one that stood
-/// in. A gateway that is not declared any more is left at once, whatever the one that stays was made for.
-fn goes_back(
-    facts: &Facts<'_>,
-    posts: &[Post<'_>],
-    from: &ResourceId,
-    to: &ObservedGateway,
-    made: Timestamp,
-    was_away: bool,
-    now: Timestamp,
-) -> bool {
-    let because =
-        |gateway: &ObservedGateway, what: &str| gateway.tags.get(BECAUSE).is_some_and(|why| why.starts_with(what));
-    let kept = posts.iter().any(|post| post.keeper.is_some_and(|keeper| keeper.id == *from));
-    facts.gateway(from).is_some_and(|from| because(from, "stands in"))
-        || kept && (because(to, "replaces") || was_away || now.duration_since(made) > DEBUT)
+    let source = |id: &ResourceId| facts.egress(id).unwrap_or_else(|| "an unknown address".to_owned());
+    builder.note(format!(
+        "{}: it goes out through {id} ({}), which Plumbline did not make, and {} of ours ({}) stands beside it; if that is not \
+         meant: aws ec2 replace-route --route-table-id {} --destination-cidr-block 0.0.0.0/0 --nat-gateway-id {}",
+        used.thing.name,
+        source(id),
+        keeper.id,
+        source(&keeper.id),
+        used.table.id,
+        keeper.id
+    ));
 }
 
 /// Without gateways, routes to ours go before they do.

@@ -4,7 +4,7 @@ use super::cost::{Bill, monthly};
 use super::facts::{Facts, Health};
 use super::planner::{Builder, Rank};
 use super::posts::Post;
-use super::{Availability, Change, GatewayState, Gateways, ObservedGateway};
+use super::{Availability, Change, GatewayState, Gateways, ObservedAddress, ObservedGateway, ObservedTable, addresses};
 use crate::core::{Severity, Step};
 
 /// Whether a gateway has a place: at a post, or in a declared zone to which traffic will come back.
@@ -24,8 +24,11 @@ fn has_a_place(facts: &Facts<'_>, posts: &[Post<'_>], gateway: &ObservedGateway)
     posts.iter().any(at_post) || (waits && gateway.availability == Availability::Zonal)
 }
 
+fn there(state: GatewayState) -> bool {
+    matches!(state, GatewayState::Pending | GatewayState::Available)
+}
+
 fn surplus<'f>(facts: &'f Facts<'_>, posts: &'f [Post<'_>]) -> impl Iterator<Item = &'f ObservedGateway> {
-    let there = |state| matches!(state, GatewayState::Pending | GatewayState::Available);
     facts.gateways.iter().copied().filter(move |gateway| {
         there(gateway.state) && facts.ours(&gateway.id, &gateway.tags) && !has_a_place(facts, posts, gateway)
     })
@@ -35,13 +38,32 @@ fn surplus<'f>(facts: &'f Facts<'_>, posts: &'f [Post<'_>]) -> impl Iterator<Ite
 pub(super) fn gateways(builder: &mut Builder<'_>, facts: &Facts<'_>, posts: &[Post<'_>]) {
     let manned = match facts.declared.gateways {
         Gateways::None => true,
-        Gateways::Zonal(_) | Gateways::Regional => !posts.is_empty() && posts.iter().all(|post| post.keeper.is_some()),
+        Gateways::Zonal(_) | Gateways::Regional => {
+            // Which one is needed cannot be told while it is not known which zones are left, and who has which address.
+            let known = facts.away_known && facts.addresses.is_some();
+            known && !posts.is_empty() && posts.iter().all(|post| post.keeper.is_some())
+        }
     };
+    untagged(builder, facts, posts);
     for gateway in surplus(facts, posts) {
         let thing = builder.thing(&gateway.id, facts.label(facts.zone(gateway)));
-        let others = facts.tables.iter().filter(|table| table.others.iter().any(|route| route.target == gateway.id));
+        let leads = |table: &&&ObservedTable| {
+            let default = table.default.as_ref().is_some_and(|route| route.target == gateway.id);
+            table.others.iter().any(|route| route.target == gateway.id) || default && !is_kept(facts, table)
+        };
+        let others = facts.tables.iter().filter(|table| facts.is_used(table)).filter(leads);
         let others: Vec<&str> = others.map(|table| table.id.as_str()).collect();
-        builder.drift(&thing, Severity::Drift, "it is not declared".into());
+        let misfit = facts
+            .zone(gateway)
+            .filter(|_| !facts.suits(gateway))
+            .filter(|zone| posts.iter().any(|post| post.zone.as_ref() == Some(*zone)));
+        let summary = match misfit {
+            Some(zone) => format!(
+                "it has not the address that is declared for zone {zone}: it goes once another one has, and nothing leads to it"
+            ),
+            None => "it is not declared".to_owned(),
+        };
+        builder.drift(&thing, Severity::Drift, summary);
         if facts.routes_to(&gateway.id) == 0 {
             if manned {
                 let change = Change::DeleteGateway { gateway: thing };
@@ -50,6 +72,28 @@ pub(super) fn gateways(builder: &mut Builder<'_>, facts: &Facts<'_>, posts: &[Po
         } else if !others.is_empty() {
             let why = format!("it is not declared, and routes of others lead to it, in {}", others.join(" and "));
             builder.held(&thing, why, "remove these routes, then it is deleted".into());
+        }
+    }
+}
+
+/// Whether the default route of a table is looked after: it serves a declared subnet, or all of ours go.
+fn is_kept(facts: &Facts<'_>, table: &ObservedTable) -> bool {
+    let mut routed = facts.declared.routed.iter().filter_map(|routed| facts.table_of(&facts.at(routed.cidr)?.id));
+    facts.declared.gateways == Gateways::None || routed.any(|(its, _)| its.id == table.id)
+}
+
+/// We made them, nobody needs them, and their tags say no more whose they are: they stay, and cost.
+fn untagged(builder: &mut Builder<'_>, facts: &Facts<'_>, posts: &[Post<'_>]) {
+    for gateway in facts.gateways.iter().copied() {
+        let ours_once = facts.made_by_us(&gateway.id) && !facts.tagged(&gateway.tags);
+        if ours_once && there(gateway.state) && !has_a_place(facts, posts, gateway) {
+            let thing = builder.thing(&gateway.id, facts.label(facts.zone(gateway)));
+            let summary = format!(
+                "it is not declared; it is ours by the ledger, and its tags do not say so (any more): it is never deleted (if nobody \
+                 needs it: aws ec2 delete-nat-gateway --nat-gateway-id {})",
+                gateway.id
+            );
+            builder.drift(&thing, Severity::Advice, summary);
         }
     }
 }
@@ -66,13 +110,22 @@ pub(super) fn bill(facts: &Facts<'_>, posts: &[Post<'_>]) -> Option<String> {
     let new: i64 =
         missing.map(|post| each(if post.zone.is_some() { Availability::Zonal } else { Availability::Regional })).sum();
     let old: i64 = surplus(facts, posts).map(|gateway| each(gateway.availability)).sum();
-    monthly(facts.name.as_str(), &facts.place.region, Bill { gateways: new - old, addresses: addresses(facts, posts) })
+    monthly(
+        facts.name.as_str(),
+        &facts.place.region,
+        Bill { gateways: new - old, addresses: more_addresses(facts, posts) },
+    )
 }
 
 /// Addresses of ours that shall be there, less those that are.
-fn addresses(facts: &Facts<'_>, posts: &[Post<'_>]) -> i64 {
+fn more_addresses(facts: &Facts<'_>, posts: &[Post<'_>]) -> i64 {
     let Some(all) = &facts.addresses else { return 0 };
-    let ours = all.iter().filter(|address| facts.ours(&address.allocation, &address.tags)).count();
+    let kept = addresses::kept(facts, posts);
+    let goes = |address: &&&ObservedAddress| {
+        let kept = kept.iter().any(|(_, kept)| kept.allocation == address.allocation);
+        facts.ours(&address.allocation, &address.tags) && !facts.is_named(address) && !kept
+    };
+    let ours = all.iter().filter(goes).count();
     let zones: Vec<_> = match &facts.declared.gateways {
         Gateways::Zonal(zones) => zones.iter().chain(posts.iter().filter_map(|post| post.zone.as_ref())).collect(),
         Gateways::Regional | Gateways::None => vec![],
