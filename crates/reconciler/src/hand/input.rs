@@ -148,7 +148,23 @@ fn decision(verb: Verb, name: &str, form: &'static str, fields: &Map<String, Val
     // Giving up an Availability Zone is a brake like a pause; an approval may stand.
     let timed = verb == Verb::Evacuate || fields.contains_key("for");
     let lasts = if timed { Some(form.lasts()?) } else { None };
-    Ok(Input::Decide { verb, resource: form.resource(name)?, lasts, reason: form.reason()? })
+    let resource = form.resource(name)?;
+    if verb == Verb::Evacuate && !is_zone_id(resource.as_str()) {
+        // `eu-west-1b` is what a console shows, and names another zone in another account: on record, it would order nothing.
+        return Err(form.wrong(format!(
+            "\"evacuate\" takes the id of an Availability Zone, such as \"euw1-az1\" (aws ec2 describe-availability-zones shows \
+             it), not \"{}\"",
+            clip(resource.as_str())
+        )));
+    }
+    Ok(Input::Decide { verb, resource, lasts, reason: form.reason()? })
+}
+
+/// Whether a text looks like a zone's id: `euw1-az1`, `usw2-lax1-az1`
+/// (<https://docs.aws.amazon.com/ram/latest/userguide/working-with-az-ids.html>).
+fn is_zone_id(text: &str) -> bool {
+    let number = text.rsplit_once("-az").map(|(_, number)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit()))
 }
 
 fn withdrawal(verbs: &[Verb], value: &Value) -> Result<Input, Error> {
@@ -361,6 +377,12 @@ mod tests {
         }
         let endless = json!({"evacuate": "euw1-az1", "reason": "r"});
         assert!(parse(&endless, &every).is_err(), "an evacuation ends by itself");
+        for (zone, taken) in
+            [("usw2-lax1-az1", true), ("eu-west-1b", false), ("b", false), ("euw1-az", false), ("nat-az1x", false)]
+        {
+            let order = json!({"evacuate": zone, "for": "2h", "reason": "r"});
+            assert_eq!(parse(&order, &every).is_ok(), taken, "{zone}: what names no zone would order nothing");
+        }
         for wrong in [
             json!({"approve": {"resource": "vpce-0123456789abcdef0"}, "reason": "r"}),
             json!({"approve": "vpce-0123456789abcdef0"}),
