@@ -317,3 +317,56 @@ fn a_gateway_that_stays_pending_is_held_for_a_person() {
          to do: see the AWS Health Dashboard; to have another one made: aws ec2 delete-nat-gateway --nat-gateway-id nat-00000000000000015
     ");
 }
+
+#[test]
+fn what_nobody_called_for_is_no_sign_of_a_silent_trail() {
+    let drifts = |site: &Site| {
+        let plan = site.plan();
+        assert!(!plan.steps.is_empty(), "{plan}");
+        let told = plan.drifts.into_iter().filter(|drift| drift.severity > topology::Severity::Advice);
+        told.map(|drift| drift.summary).collect::<Vec<_>>()
+    };
+    // A zone is left, by order of a person or of AWS; and its time is over.
+    let mut site = Site::whole(declared("staging", "{ mode: single }"));
+    let mut zones = production();
+    zones.order("b", SignedDuration::from_hours(1));
+    assert_eq!(drifts(&zones), [""; 0]);
+    site.order("a", SignedDuration::from_hours(1));
+    site.converge();
+    site.nets.pass(SignedDuration::from_hours(2));
+    for _ in 0..6 {
+        if !site.plan().steps.is_empty() {
+            assert_eq!(drifts(&site), [""; 0]);
+        }
+        site.look();
+        site.nets.arrive();
+    }
+    assert!(site.plan().is_empty(), "{}", site.plan());
+    // The maintenance window opens.
+    lose(&mut zones, "c");
+    zones.converge();
+    zones.nets.pass("2026-11-29T02:00:00Z".parse::<jiff::Timestamp>().unwrap().duration_since(zones.nets.now));
+    assert_eq!(drifts(&zones), [""; 0]);
+}
+
+#[test]
+fn zones_that_are_left_together_lose_nothing() {
+    let mut site = production();
+    for zone in ["b", "c"] {
+        site.order(zone, SignedDuration::from_hours(1));
+    }
+    site.look();
+    assert_eq!(site.exits(), "a: a, b: a, c: a");
+    lose(&mut site, "a");
+    site.look();
+    assert!(!site.exits().contains("none") && !site.exits().contains("nat-"), "better than none: {}", site.exits());
+    site.converge();
+    assert_eq!(site.exits(), "a: a, b: a, c: a", "{}", site.plan());
+    // All of them: nothing is better, so nothing moves, and nothing goes.
+    let mut site = production();
+    for zone in ["a", "b", "c"] {
+        site.order(zone, SignedDuration::from_hours(1));
+    }
+    assert_eq!(site.converge(), [""; 0]);
+    assert_eq!(site.exits(), "a: a, b: b, c: c");
+}

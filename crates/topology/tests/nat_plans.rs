@@ -132,7 +132,7 @@ fn a_lost_gateway_fails_over_at_once_and_its_address_comes_back() {
     site.nets.pass("2026-11-29T02:00:00Z".parse::<jiff::Timestamp>().unwrap().duration_since(site.nets.now));
     assert_snapshot!(site.plan(), @"
     drift
-      drift     main/private-b (rtb-0000000000000000d): it goes out through nat-00000000000000017 of zone a, not through nat-0000000000000001a of zone b
+      advice    main/private-b (rtb-0000000000000000d): it goes out through nat-00000000000000017 of zone a, not through nat-0000000000000001a of zone b
     steps
       1. main/private-b: move 0.0.0.0/0 in rtb-0000000000000000d from nat-00000000000000017 to nat-0000000000000001a
          note: established flows break, and the source address changes from 203.0.113.20 to 203.0.113.21
@@ -277,8 +277,8 @@ fn a_gateway_that_fails_is_cleaned_away_and_tried_again_later() {
       drift     main/private-a (rtb-00000000000000008): no route leads out: there is no default route
       drift     main/private-b (rtb-0000000000000000d): no route leads out: there is no default route
       drift     main/private-c (rtb-00000000000000012): no route leads out: there is no default route
-      drift     main/nat-a (nat-00000000000000015): it failed: InsufficientFreeAddressesInSubnet (Subnet has insufficient free addresses)
       drift     main/nat-a (vpc-00000000000000001): zone a has no NAT gateway that works
+      advice    main/nat-a (nat-00000000000000015): it failed: InsufficientFreeAddressesInSubnet (Subnet has insufficient free addresses)
     steps
       1. delete main/nat-a (nat-00000000000000015)
          note: it failed: InsufficientFreeAddressesInSubnet (Subnet has insufficient free addresses)
@@ -589,7 +589,7 @@ fn a_zone_is_evacuated_by_hand_and_by_aws() {
     site.order("b", SignedDuration::from_hours(2));
     assert_snapshot!(site.plan(), @"
     drift
-      drift     main/private-b (rtb-0000000000000000d): it goes out through nat-00000000000000018, whose zone is not to be relied upon (evacuated by ada: INC-7)
+      advice    main/private-b (rtb-0000000000000000d): it goes out through nat-00000000000000018, whose zone is not to be relied upon (evacuated by ada: INC-7)
     steps
       1. main/private-b: move 0.0.0.0/0 in rtb-0000000000000000d from nat-00000000000000018 to nat-00000000000000017
          note: established flows break, and the source address changes from 203.0.113.21 to 203.0.113.20

@@ -184,7 +184,8 @@ pub(super) fn release(builder: &mut Builder<'_>, facts: &Facts<'_>, posts: &[Pos
         let thing = builder.thing(&address.allocation, facts.label(zone.as_ref()));
         let mut users = users(facts, address).filter(|gateway| facts.health(gateway) != Health::Gone);
         if address.association.is_none() && users.next().is_none() {
-            builder.drift(&thing, Severity::Drift, format!("nothing uses its address {} any more", address.public_ip));
+            // What was done before left it over: no call of anybody else's is behind it.
+            builder.drift(&thing, Severity::Advice, format!("nothing uses its address {} any more", address.public_ip));
             let change = Change::ReleaseAddress { address: thing, public_ip: address.public_ip.clone() };
             builder.step(Rank::Remove, Step::new(change));
         } else if users.next().is_none()

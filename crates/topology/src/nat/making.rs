@@ -120,7 +120,8 @@ pub(super) fn clean(builder: &mut Builder<'_>, facts: &Facts<'_>) {
             continue;
         }
         let thing = builder.thing(&gateway.id, facts.label(facts.zone(gateway)));
-        builder.drift(&thing, Severity::Drift, format!("it failed: {}", said(gateway)));
+        // It failed by itself: no call could have announced it.
+        builder.drift(&thing, Severity::Advice, format!("it failed: {}", said(gateway)));
         let caveat = Some(format!("it failed: {}", said(gateway)));
         let change = Change::DeleteGateway { gateway: thing };
         builder.step(Rank::Clean, Step { stack: gateway.stack.clone(), caveat, ..Step::new(change) });

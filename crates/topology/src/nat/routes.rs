@@ -210,7 +210,7 @@ fn through_nat(
     zone: &ZoneLetter,
 ) -> Option<(Rank, Step<Change>)> {
     let Used { table, subnets: _, fit: _, thing } = used;
-    let (to, why, rank) = match judge(facts, posts, used, route, zone, builder.now()) {
+    let (to, why, rank, severity) = match judge(facts, posts, used, route, zone, builder.now()) {
         Verdict::Stay => {
             idle(builder, facts, posts, used, &route.target, zone);
             return None;
@@ -241,10 +241,13 @@ fn through_nat(
             );
             return None;
         }
-        Verdict::Restore(to, why) => (to, why, Rank::Restore),
-        Verdict::Move(to, why) => (to, why, Rank::Move),
+        // No call moved these, so that none is missed: a silent trail is looked for behind every drift.
+        Verdict::Leave(to, why) => (to, why, Rank::Restore, Severity::Advice),
+        Verdict::Back(to, why) => (to, why, Rank::Move, Severity::Advice),
+        Verdict::Restore(to, why) => (to, why, Rank::Restore, Severity::Drift),
+        Verdict::Move(to, why) => (to, why, Rank::Move, Severity::Drift),
     };
-    builder.drift(thing, Severity::Drift, why);
+    builder.drift(thing, severity, why);
     let source = |id: &ResourceId| facts.egress(id).unwrap_or_else(|| format!("that of {id}"));
     let caveat = format!(
         "established flows break, and the source address changes from {} to {}",

@@ -1,7 +1,7 @@
 //! Gateways of ours that are not declared any more, and what all of it costs.
 
 use super::cost::{Bill, monthly};
-use super::facts::{Facts, Health};
+use super::facts::{BECAUSE, Facts, Health};
 use super::planner::{Builder, Rank};
 use super::posts::Post;
 use super::{Availability, Change, GatewayState, Gateways, ObservedAddress, ObservedGateway, ObservedTable, addresses};
@@ -63,7 +63,10 @@ pub(super) fn gateways(builder: &mut Builder<'_>, facts: &Facts<'_>, posts: &[Po
             ),
             None => "it is not declared".to_owned(),
         };
-        builder.drift(&thing, Severity::Drift, summary);
+        // One that stood in is over when its zone's time is, and no call says so.
+        let stood_in = gateway.tags.get(BECAUSE).is_some_and(|why| why.starts_with("stands in"));
+        let severity = if stood_in && misfit.is_none() { Severity::Advice } else { Severity::Drift };
+        builder.drift(&thing, severity, summary);
         if facts.routes_to(&gateway.id) == 0 {
             if manned {
                 let change = Change::DeleteGateway { gateway: thing };

@@ -21,6 +21,10 @@ pub(super) enum Verdict<'a> {
     Restore(&'a ObservedGateway, String),
     /// It shall move: what it leads to works.
     Move(&'a ObservedGateway, String),
+    /// It must move now: the zone that it leads to is left.
+    Leave(&'a ObservedGateway, String),
+    /// It shall move back: what it leads to works.
+    Back(&'a ObservedGateway, String),
     /// It shall move, but not yet.
     Later(String, Option<Timestamp>),
     /// It shall move, and nothing but a person will say when: held, so that one is told.
@@ -54,7 +58,7 @@ pub(super) fn judge<'a>(
                 said.map_or("", |said| said)
             );
             return match other.filter(works) {
-                Some(to) => Verdict::Restore(to, why),
+                Some(to) => Verdict::Leave(to, why),
                 None => Verdict::Stay,
             };
         }
@@ -130,7 +134,7 @@ fn when<'a>(
         true => facts.desired.maintenance.iter().map(|window| window.next(watched)).min(),
     };
     match due {
-        Some(due) if due <= now => Verdict::Move(to, why),
+        Some(due) if due <= now => Verdict::Back(to, why),
         Some(due) if watched > now && due == watched => {
             Verdict::Later(format!("{why}; it goes back at {due}, after {} was watched for a while", to.id), Some(due))
         }
