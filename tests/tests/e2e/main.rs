@@ -26,3 +26,4 @@ mod stacks;
 mod stage;
 mod storms;
 mod sweeping;
+mod taken_away;
