@@ -400,6 +400,34 @@ fn an_undeclared_load_balancer_behind_the_service_goes_before_anybody_is_let_in(
 }
 
 #[test]
+fn what_a_step_needs_is_found_among_the_steps_of_other_services() {
+    let mut offer = Offer::new(declared(vec![accept(PARTNER, None)]));
+    let vpc = offer.vpc.clone();
+    let second = offer.links.create_balancer(&vpc, "reports").unwrap();
+    let strange = offer.links.create_balancer(&vpc, "admin").unwrap();
+    let reports = offer.links.create_service(std::slice::from_ref(&second), true, tags("partners", "reports")).unwrap();
+    let declared = topology::network::EndpointService { load_balancer: "reports".into(), ..offer.declared().clone() };
+    offer.desired.services.insert("reports".into(), declared);
+    offer.links.permit(&reports, &["*".into()], &[]).unwrap();
+    for (service, ours) in [(offer.service.clone(), offer.balancer.clone()), (reports, second)] {
+        offer.links.connect(&PARTNER.into(), &service).unwrap();
+        let swap = Configuration { attach: vec![strange.clone()], detach: vec![ours], ..Configuration::default() };
+        offer.links.configure(&service, &swap).unwrap();
+    }
+    let plan = offer.plan();
+    let steps: Vec<String> = plan.steps.iter().map(|step| format!("{:?} {}", step.needs, step.action)).collect();
+    assert_snapshot!(steps.join("\n"), @"
+    [] put arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/net/products/0000000000000002 behind api (vpce-svc-00000000000000003)
+    [] put arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/net/reports/0000000000000004 behind reports (vpce-svc-00000000000000006)
+    [0] take arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/net/admin/0000000000000005 from behind api (vpce-svc-00000000000000003)
+    [1] take arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/net/admin/0000000000000005 from behind reports (vpce-svc-00000000000000006)
+    [2] accept vpce-00000000000000007 of account 222233334444 at api (vpce-svc-00000000000000003): declared by its account
+    [3] accept vpce-00000000000000008 of account 222233334444 at reports (vpce-svc-00000000000000006): declared by its account
+    ");
+    assert_eq!(offer.take(&plan), Vec::<String>::new());
+}
+
+#[test]
 fn without_its_load_balancer_the_service_is_held() {
     let mut offer = Offer::new(declared(vec![accept(PARTNER, None)]));
     offer.connect(PARTNER);
@@ -491,6 +519,10 @@ fn the_declared_service_is_known_by_its_marks_alone() {
     tags_of(&mut alone, &|tags| drop(tags.insert(SERVICE_TAG.into(), "other".into())));
     tags_of(&mut alone, &|tags| drop(tags.insert(TOPOLOGY_TAG.into(), "partners".into())));
     assert_eq!(picked(&alone), "None");
+    // What an AWS service keeps for itself is never ours, whatever it is marked with.
+    let mut managed = offer.clone();
+    managed.links.services.get_mut(&offer.service).unwrap().managed = true;
+    assert_eq!(picked(&managed), "None");
     // Adopted by tags; twice is nobody's.
     let mut adopted = offer.clone();
     tags_of(&mut adopted, &|tags| drop(tags.remove(STACK_TAG)));

@@ -25,7 +25,7 @@ async fn the_local_cloud_keeps_the_contract_of_ec2() {
 struct Sdk(Client);
 
 /// An answer without an error code is no refusal but a broken test.
-fn refusal<E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(error: SdkError<E, R>) -> Refusal {
+pub(crate) fn refusal<E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(error: SdkError<E, R>) -> Refusal {
     let code = error.code().unwrap_or_else(|| panic!("{error:?}")).to_owned();
     Refusal { code, message: error.message().unwrap_or_default().to_owned() }
 }

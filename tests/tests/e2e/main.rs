@@ -11,7 +11,9 @@
 mod alarms;
 mod brakes;
 mod by_hand;
+mod connections;
 mod contract;
+mod contract_links;
 mod deploy;
 mod every_control;
 mod hostile;

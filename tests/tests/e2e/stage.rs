@@ -34,6 +34,14 @@ struct Reach {
     faulty_layer: String,
     callers: BTreeMap<String, Keys>,
     vpcs: BTreeMap<String, BTreeMap<String, String>>,
+    homes: BTreeMap<String, Home>,
+}
+
+/// The network of another account: what its endpoints stand in.
+#[derive(Clone, Deserialize)]
+pub(crate) struct Home {
+    pub(crate) vpc: String,
+    pub(crate) subnet: String,
 }
 
 /// Who makes a call.
@@ -45,6 +53,22 @@ pub(crate) enum Caller {
     Role,
     /// The account's root user.
     Root,
+    /// The root user of the account that the privatelink topology lets in.
+    Partner,
+    /// The root user of an account that no document knows.
+    Stranger,
+}
+
+impl Caller {
+    fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Role => "role",
+            Self::Root => "root",
+            Self::Partner => "partner",
+            Self::Stranger => "stranger",
+        }
+    }
 }
 
 /// One API call in the local cloud's journal.
@@ -136,17 +160,30 @@ impl Stage {
     }
 
     fn credentials(&self, caller: Caller) -> Credentials {
-        let keys = &self.reach.callers[match caller {
-            Caller::User => "user",
-            Caller::Role => "role",
-            Caller::Root => "root",
-        }];
+        let keys = &self.reach.callers[caller.name()];
         Credentials::new(&keys.access_key, &keys.secret_key, keys.token.clone(), None, "stage")
     }
 
     /// EC2, as somebody.
     pub(crate) fn ec2(&self, caller: Caller) -> aws_sdk_ec2::Client {
         aws_sdk_ec2::Client::from_conf(self.config(caller).build())
+    }
+
+    /// Elastic Load Balancing, as root.
+    pub(crate) fn load_balancers(&self) -> aws_sdk_elasticloadbalancingv2::Client {
+        aws_sdk_elasticloadbalancingv2::Client::from_conf(
+            aws_sdk_elasticloadbalancingv2::Config::builder()
+                .behavior_version(aws_sdk_elasticloadbalancingv2::config::BehaviorVersion::latest())
+                .endpoint_url(&self.reach.endpoint)
+                .region(Region::new(self.reach.region.clone()))
+                .credentials_provider(self.credentials(Caller::Root))
+                .build(),
+        )
+    }
+
+    /// The network of another account.
+    pub(crate) fn home(&self, caller: Caller) -> &Home {
+        &self.reach.homes[caller.name()]
     }
 
     /// SQS, as root.
