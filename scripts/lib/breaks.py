@@ -236,8 +236,10 @@ def flips(stage: staging.Stage) -> list[Scene]:
     del stage
     three = ("three-tier",)
     return [
-        Scene("Deploy", "three-tier becomes staging: one gateway", flip("staging"), "nat", three, restored, harm=False),
-        Scene("Deploy", "three-tier is production again", flip("production"), "nat", three, restored, harm=False),
+        Scene(
+            "Deploy", "three-tier becomes staging: one gateway", flip("staging"), "nat", three, restored, False, True
+        ),
+        Scene("Deploy", "three-tier is production again", flip("production"), "nat", three, restored, False, True),
     ]
 
 
@@ -288,10 +290,13 @@ def stranger(stage: staging.Stage) -> None:
 
 
 def let_stranger_in(ec2: Any, stage: staging.Stage) -> None:
-    """Somebody allows it, and it is quick."""
+    """Somebody allows it, and it is quicker than the event: CloudTrail takes seconds."""
+    call, service_id = "ModifyVpcEndpointServicePermissions", service(stage)["ServiceId"]
+    stage.admin("PUT", "cloudtrail", {"per_event": {call: {"delay": 3}}})
     principal = f"arn:aws:iam::{surroundings.STRANGER}:root"
-    ec2.modify_vpc_endpoint_service_permissions(ServiceId=service(stage)["ServiceId"], AddAllowedPrincipals=[principal])
+    ec2.modify_vpc_endpoint_service_permissions(ServiceId=service_id, AddAllowedPrincipals=[principal])
     connects("stranger")(stage)
+    stage.admin("PUT", "cloudtrail", {"per_event": {}})
 
 
 def approve(stage: staging.Stage) -> None:

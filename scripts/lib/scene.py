@@ -9,6 +9,7 @@ from typing import Any
 
 import declared
 import stage as staging
+import telling
 from telling import VERIFIED, applied, finished, lines, paint, say, word
 
 PATIENCE = 45.0
@@ -26,6 +27,8 @@ class Scene:
     ends: Callable[[Watch], str | None]
     # Something breaks, or is done on purpose.
     harm: bool = True
+    # The time runs from the end of the act: a deploy takes effect when it is complete.
+    from_end: bool = False
 
 
 @dataclass
@@ -48,6 +51,7 @@ class Watch:
     mark: int
     began: float
     reports: list[dict[str, Any]] = field(default_factory=list)
+    said: set[str] = field(default_factory=set)
 
     def differences(self) -> list[declared.Difference]:
         """What the independent reader finds in the scene's topologies, for its control."""
@@ -65,7 +69,9 @@ class Watch:
 def restored(watch: Watch) -> str | None:
     """Plumbline says that it verified, and the independent reader agrees."""
     done = watch.verified() == set(watch.scene.topologies) and any(applied(report) for report in watch.reports)
-    return "restored" if done and not watch.differences() else None
+    if not done or watch.differences():
+        return None
+    return "restored" if watch.scene.harm else "as declared"
 
 
 def nothing(watch: Watch) -> str | None:
@@ -88,6 +94,8 @@ def run(stage: staging.Stage, scene: Scene) -> Result:
     watch = Watch(stage, scene, stage.mark(), time.time())
     result = Result(scene.title, scene.who, "")
     scene.act(stage)
+    if scene.from_end:
+        watch.began = time.time()
     deadline = time.monotonic() + PATIENCE
     while not result.verdict:
         follow(watch)
@@ -97,22 +105,27 @@ def run(stage: staging.Stage, scene: Scene) -> Result:
             result.verdict = f"FAILED: not within {PATIENCE:.0f} s{': ' + left if left else ''}"
     result.actions = sum(applied(report) for report in watch.reports)
     told = [finished(report) for report in watch.reports if lines(report)]
-    result.seconds = max(told) - watch.began if told else None
+    result.seconds = max(0.0, max(told) - watch.began) if told else None
     if result.verdict.startswith("FAILED"):
         say(paint("31", result.verdict))
     return result
 
 
 def follow(watch: Watch) -> None:
-    """Prints what arrived about the scene's control and topologies."""
+    """Prints what arrived about the scene's control and topologies, and was not said in it before."""
     for event in staging.outcomes(watch.stage):
         report = event["detail"]
         key = report.get("key") or {}
         if key.get("control") != watch.scene.control or key.get("topology") not in watch.scene.topologies:
             continue
-        if "actions" not in report:
+        # Delivery is at least once: the same report may come again.
+        if "actions" not in report or report in watch.reports:
             continue
         watch.reports.append(report)
-        for index, line in enumerate(lines(report)):
-            offset = f"+{finished(report) - watch.began:.1f} s" if index == 0 else ""
+        new = [line for line in lines(report) if line not in watch.said]
+        watch.said.update(new)
+        if not any(line for line in new if not telling.aside(line)):
+            continue
+        for index, line in enumerate(new):
+            offset = f"+{max(0.0, finished(report) - watch.began):.1f} s" if index == 0 else ""
             say(f"{paint('2', offset.rjust(8))}  {line}")

@@ -56,6 +56,8 @@ class Stage:
     watch_queue: str = ""
     account: str = "000000000000"
     region: str = REGION
+    # Reports that were told.
+    heard: list[dict[str, Any]] = field(default_factory=list)
     # Endpoints that other accounts made, in this order, and those that a person let in by hand.
     joined: list[str] = field(default_factory=list)
     approved: set[str] = field(default_factory=set)

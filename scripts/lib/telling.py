@@ -85,6 +85,11 @@ def lines(report: dict[str, Any]) -> list[str]:
     return out
 
 
+def aside(line: str) -> bool:
+    """Whether a line says nothing by itself: who called, or what it costs."""
+    return line.startswith((f"{paint('36', 'event')} ", f"{paint('2', 'note')} "))
+
+
 def digest(report: dict[str, Any]) -> str:
     """One report in a line: how often what was done."""
     done = [action for action in report["actions"] if word(action["outcome"]) == "applied"]

@@ -83,7 +83,7 @@ fn by(context: &Context) -> String {
     let says = context.client_context.as_ref().and_then(|client| client.custom.get("by"));
     match says.map(|name| name.trim()).filter(|name| !name.is_empty()) {
         Some(name) => printable(name),
-        None => printable(format!("by hand, request {}", context.request_id)),
+        None => printable(format!("hand, request {}", context.request_id)),
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
     fn who_asks_is_a_short_printable_text() {
         let mut context = Context::default();
         context.request_id = "r-1".into();
-        assert_eq!(by(&context), "by hand, request r-1");
+        assert_eq!(by(&context), "hand, request r-1");
         assert_eq!(printable(format!("ana\n{}", "x".repeat(500))).len(), 200);
     }
 }
