@@ -438,7 +438,7 @@ impl Model {
                 Gateways::Zonal(zones) => zones.iter().any(|its| Some(its.as_str()) == zone.map(String::as_str)),
                 Gateways::Regional | Gateways::None => false,
             };
-            if !used && !(theirs && wanted && spare.insert(zone)) {
+            if !(used || theirs && wanted && spare.insert(zone)) {
                 return Err(format!("{id} is ours, and no gateway of ours uses it: leaked"));
             }
         }
