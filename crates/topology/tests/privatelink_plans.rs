@@ -287,7 +287,7 @@ fn one_that_is_being_set_up_is_awaited_and_can_only_be_rejected_later() {
     assert_snapshot!(offer.plan(), @"
     drift
       advice    api/vpce-00000000000000004 (vpce-00000000000000004): a connection of account 222233334444 is pending and may not be: rejected by arn:aws:iam::111122223333:user/kim: INC-7
-    waiting until 2026-11-23T03:10:15Z: vpce-00000000000000004 is being set up: it can be rejected once it is up
+    waiting until 2026-11-23T03:10:00Z: vpce-00000000000000004 is being set up: it can be rejected once it is up
     ");
 }
 
@@ -435,6 +435,7 @@ fn without_its_load_balancer_the_service_is_held() {
     balancer.name = "renamed".into();
     assert_snapshot!(offer.plan(), @"
     drift
+      exposure  api (vpce-svc-00000000000000003): its consumers also reach arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/net/products/0000000000000002, which the topology does not put behind it
       drift     api (vpce-svc-00000000000000003): there is no load balancer called products in vpc-00000000000000001
       advice    api/vpce-00000000000000004 (vpce-00000000000000004): a connection of account 222233334444 waits and may be let in: declared by its account
     held

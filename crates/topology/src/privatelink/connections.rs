@@ -152,7 +152,8 @@ fn present(
         return;
     }
     if *state == ConnectionState::Pending {
-        builder.wait(LOOK_AGAIN, format!("{endpoint} is being set up: it can be rejected once it is up"));
+        // No time is named: a consumer's endpoint may hang so for ever, each sweep finds it again, and a fixed pace would add up.
+        builder.wait(SignedDuration::ZERO, format!("{endpoint} is being set up: it can be rejected once it is up"));
         return;
     }
     let contains = severity == Severity::Exposure;

@@ -144,6 +144,13 @@ impl<'a> Builder<'a> {
             Seen::Present(_) | Seen::Absent => {
                 let (why, remedy) = self.no_balancer(declared, sighting);
                 self.service_drift(service, Severity::Drift, why.clone());
+                // The last one cannot be taken away; whoever is let in already reaches what stands behind it all the same.
+                let known = sighting.balancer.present().map(|known| &known.arn);
+                let strange = found.balancers.iter().filter(|arn| Some(*arn) != known);
+                let strange: Vec<&str> = strange.map(ResourceId::as_str).collect();
+                if !strange.is_empty() {
+                    self.service_drift(service, Severity::Exposure, also_reached(&strange));
+                }
                 self.service_held(service, why.clone(), remedy);
                 return Gate::Shut(why);
             }
@@ -165,12 +172,8 @@ impl<'a> Builder<'a> {
         if extra.is_empty() {
             return Gate::Open(attach);
         }
-        let named = extra.iter().map(ResourceId::as_str).collect::<Vec<_>>().join(", ");
-        self.service_drift(
-            service,
-            Severity::Exposure,
-            format!("its consumers also reach {named}, which the topology does not put behind it"),
-        );
+        let named: Vec<&str> = extra.iter().map(ResourceId::as_str).collect();
+        self.service_drift(service, Severity::Exposure, also_reached(&named));
         let action = Change::DetachBalancers { service: service.clone(), balancers: extra };
         let caveat = Some("connections through it end; new ones go to the declared load balancer".into());
         let step =
@@ -441,4 +444,8 @@ impl<'a> Builder<'a> {
         plan.drifts.sort_by_key(|drift| Reverse(drift.severity));
         plan
     }
+}
+
+fn also_reached(balancers: &[&str]) -> String {
+    format!("its consumers also reach {}, which the topology does not put behind it", balancers.join(", "))
 }
