@@ -232,6 +232,11 @@ impl<P: NatPort> Checks<'_, P> {
         self.same("an address that is in use fails later", &failed, &expected);
         self.same("the one that has it is untouched", &self.state(&ground, &id).await?, &Some(GatewayState::Available));
         self.port.delete(&second).await?;
+        self.port.arrived(&ground.vpc).await?;
+        let gone = self.shown(&ground, &second).await?;
+        let gone = gone.map(|gateway| (gateway.state, gateway.failure.map(|failure| failure.code)));
+        let expected = Some((GatewayState::Deleted, Some("Resource.AlreadyAssociated".to_owned())));
+        self.same("a failed gateway that is deleted says why it failed as long as it is shown", &gone, &expected);
         self.down(&ground, &id, &allocation).await
     }
 
