@@ -96,7 +96,7 @@ def _delete_time(self: Any) -> str | None:
 def _failure(index: int) -> property:
     def read(self: Any) -> str | None:
         life = life_of(self)
-        # "If the NAT gateway could not be created, specifies the error code": as long as it is shown, in whatever state.
+        # "If the NAT gateway could not be created, specifies the error code": while it is shown, in whatever state.
         return life.failure[index] if life and life.failure and state_of(self) != "pending" else None
 
     return property(read)
