@@ -2,11 +2,20 @@
 
 use crate::{ActionOutcome, Fault, FaultClass, Outcome, Pace};
 use jiff::{SignedDuration, Timestamp};
-use topology::{Action, Plan, Unseen};
+use topology::{Action, Plan, Unseen, Wait};
 
-/// The guard let nothing through.
-pub(crate) fn judged_only<A: Action>(actions: &[ActionOutcome], plan: &Plan<A>, now: Timestamp) -> Outcome {
-    worst(actions.iter().map(|action| action.outcome.clone()), plan, now)
+/// The guard let nothing through. `paused`: nor will it before a person's pause ends, so that nothing is worth waiting for.
+pub(crate) fn judged_only<A: Action>(
+    actions: &[ActionOutcome],
+    plan: &Plan<A>,
+    paused: bool,
+    now: Timestamp,
+) -> Outcome {
+    let outcomes = actions.iter().map(|action| action.outcome.clone());
+    match paused && !actions.is_empty() {
+        true => worst_of(outcomes, plan, None, now),
+        false => worst(outcomes, plan, now),
+    }
 }
 
 /// Nothing is planned.
@@ -16,8 +25,17 @@ pub(crate) fn idle<A: Action>(plan: &Plan<A>, now: Timestamp) -> Outcome {
 
 /// What must be looked at again comes first, then what failed for good, then what is held.
 pub(crate) fn worst<A: Action>(outcomes: impl Iterator<Item = Outcome>, plan: &Plan<A>, now: Timestamp) -> Outcome {
-    let Plan { steps: _, drifts: _, held, wait, blind, notes: _ } = plan;
-    let waiting = wait.iter().map(|wait| Outcome::Converging {
+    worst_of(outcomes, plan, plan.wait.as_ref(), now)
+}
+
+fn worst_of<A: Action>(
+    outcomes: impl Iterator<Item = Outcome>,
+    plan: &Plan<A>,
+    wait: Option<&Wait>,
+    now: Timestamp,
+) -> Outcome {
+    let Plan { steps: _, drifts: _, held, wait: _, blind, notes: _ } = plan;
+    let waiting = wait.into_iter().map(|wait| Outcome::Converging {
         recheck_after: wait.until.duration_since(now).max(SignedDuration::ZERO),
         why: wait.why.clone(),
     });

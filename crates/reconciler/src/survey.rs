@@ -187,7 +187,7 @@ pub(crate) async fn look<C: Control>(
     let overall = match (plan.steps.is_empty(), barred) {
         (false, Some((why, remedy))) => Outcome::Held { why, remedy },
         (false, None) if actions.iter().any(|action| action.outcome == Outcome::Planned) => Outcome::Planned,
-        (false, None) => judged_only(&actions, plan, standing.now),
+        (false, None) => judged_only(&actions, plan, guard::paused(&target.key, standing), standing.now),
         (true, _) => idle(plan, standing.now),
     };
     let mut report = begin(target, mode, &survey.plan, clock.now());

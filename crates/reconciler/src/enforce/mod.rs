@@ -85,7 +85,8 @@ pub async fn enforce<C: Control>(
         let verdicts = first.plan.steps.iter().zip(verdicts);
         let outcomes = verdicts.filter_map(|(step, verdict)| refused(step, verdict, first.standing.now));
         report.actions = outcomes.collect();
-        report.overall = judged_only(&report.actions, &first.plan, first.standing.now);
+        let paused = guard::paused(&target.key, &first.standing);
+        report.overall = judged_only(&report.actions, &first.plan, paused, first.standing.now);
         report.pace = pace(&report.overall, &first.plan, false);
         return Ok(Some(report));
     }

@@ -1,7 +1,7 @@
 //! Who must be told: by the worst outcome, and by what it hides.
 
 use super::subject;
-use crate::{ActionOutcome, Outcome, Report};
+use crate::{ActionOutcome, Outcome, Pace, Report};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use topology::{Drift, Held, ResourceKey, Severity};
@@ -74,42 +74,70 @@ pub(super) fn contained(report: &Report) -> u64 {
     exposures(report).filter(done).count() as u64
 }
 
-/// Exposures that failed for good or are held, where another outcome speaks for the run.
+/// What failed for good, and what is held, where another outcome speaks for the run: an exposure that is held whatever speaks, anything
+/// else that is held where the run waits, which may be for days.
 pub(super) fn hidden(report: &Report, kind: Option<&'static str>) -> Vec<Hidden> {
     if matches!(report.overall, Outcome::InSync | Outcome::Applied) {
         return vec![];
     }
     let mut hidden = vec![];
-    let failed: Vec<&ActionOutcome> = failures(report).filter(|action| action.contains).collect();
-    if let Some(first) = failed.first().filter(|_| kind != Some(FAILED)) {
-        let why = match &first.outcome {
+    let failed: Vec<&ActionOutcome> = failures(report).collect();
+    let worst = failed.iter().find(|action| action.contains).or(failed.first());
+    if let Some(worst) = worst.filter(|_| kind != Some(FAILED)) {
+        let open = if worst.contains { "an exposure stays open: " } else { "" };
+        let why = match &worst.outcome {
             Outcome::Failed(fault) => fault.to_string(),
             _ => String::new(),
         };
         let more = more(failed.len());
-        let headline = format!("{}: {}: an exposure stays open: {why}{more}", subject(&report.key), first.summary);
+        let headline = format!("{}: {}: {open}{why}{more}", subject(&report.key), worst.summary);
         let about = failed.iter().map(|action| action.summary.clone()).collect();
         hidden.push(Hidden { kind: FAILED, news: News { about, period: FAILED_AGAIN }, headline });
     }
-    let orders = report.actions.iter().filter(|action| action.contains).filter_map(|action| match &action.outcome {
-        Outcome::Held { why, remedy } => Some((&action.resource, &action.name, why, remedy)),
+    if kind == Some(HELD) {
+        return hidden;
+    }
+    let held = held(report);
+    let open = |resource: &ResourceKey| exposures(report).any(|drift| drift.resource == *resource);
+    let (exposed, others): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| open(held.resource));
+    if let Some(OnHold { name, why, remedy, .. }) = exposed.first() {
+        let more = more(exposed.len());
+        let headline = format!("{}: {name}: an exposure is held: {why}; {remedy}{more}", subject(&report.key));
+        let ours = |drift: &&Drift| exposed.iter().any(|held| *held.resource == drift.resource);
+        let about = about_drifts(exposures(report).filter(ours));
+        hidden.push(Hidden { kind: HELD, news: News { about, period: HELD_AGAIN }, headline });
+    }
+    let others: Vec<_> = others.into_iter().filter(|held| report.pace == Pace::Waits && !held.ordered).collect();
+    if let Some(OnHold { name, why, remedy, .. }) = others.first() {
+        let headline = format!("{}: {name}: held: {why}; {remedy}{}", subject(&report.key), more(others.len()));
+        let about = others.iter().map(|held| format!("{}#{}", held.resource.id, held.why)).collect();
+        hidden.push(Hidden { kind: HELD, news: News { about, period: HELD_AGAIN }, headline });
+    }
+    hidden
+}
+
+/// Something that is held, by the guard or by the plan.
+struct OnHold<'a> {
+    resource: &'a ResourceKey,
+    name: &'a str,
+    why: &'a str,
+    remedy: &'a str,
+    /// By a person's order, or by a deploy under way.
+    ordered: bool,
+}
+
+fn held(report: &Report) -> Vec<OnHold<'_>> {
+    let actions = report.actions.iter().filter_map(|action| match &action.outcome {
+        Outcome::Held { why, remedy } => {
+            Some(OnHold { resource: &action.resource, name: &action.name, why, remedy, ordered: action.ordered })
+        }
         _ => None,
     });
     let acted_upon = |resource: &ResourceKey| report.actions.iter().any(|a| a.contains && a.resource == *resource);
     let plans = report.held.iter().filter(|held| !acted_upon(&held.resource));
-    let plans = plans.map(|Held { resource, name, why, remedy }| (resource, name, why, remedy));
-    let held: Vec<_> = orders
-        .chain(plans)
-        .filter(|(resource, ..)| exposures(report).any(|drift| drift.resource == **resource))
-        .collect();
-    if let Some((_, name, why, remedy)) = held.first().filter(|_| kind != Some(HELD)) {
-        let more = more(held.len());
-        let headline = format!("{}: {name}: an exposure is held: {why}; {remedy}{more}", subject(&report.key));
-        let ours = |drift: &&Drift| held.iter().any(|(resource, ..)| **resource == drift.resource);
-        let about = about_drifts(exposures(report).filter(ours));
-        hidden.push(Hidden { kind: HELD, news: News { about, period: HELD_AGAIN }, headline });
-    }
-    hidden
+    let plans =
+        plans.map(|Held { resource, name, why, remedy }| OnHold { resource, name, why, remedy, ordered: false });
+    actions.chain(plans).collect()
 }
 
 fn more(all: usize) -> String {

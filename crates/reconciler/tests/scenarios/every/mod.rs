@@ -55,14 +55,18 @@ scenarios! {
         what_is_changed_back_again_and_again_is_left_and_told;
 }
 
-mod security_groups {
-    every!(SecurityGroups);
-}
-
 mod flow_logs {
     every!(FlowLogs);
 }
 
+mod nat {
+    every!(Nat);
+}
+
 mod privatelink {
     every!(PrivateLink);
+}
+
+mod security_groups {
+    every!(SecurityGroups);
 }

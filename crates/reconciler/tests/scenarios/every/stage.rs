@@ -64,6 +64,11 @@ pub(super) struct Stage<S: Subject> {
     events: Cell<u32>,
 }
 
+/// Looks that only wait are all the same: a few of them do.
+pub(super) fn settings() -> Settings {
+    Settings { recheck: SignedDuration::from_secs(30), ..Settings::default() }
+}
+
 impl<S: Subject> Stage<S> {
     /// In line, with nothing on record that any limit would still count.
     pub(super) fn new() -> Self {
@@ -83,7 +88,7 @@ impl<S: Subject> Stage<S> {
                 layer: None,
                 home: place(),
             },
-            settings: Settings::default(),
+            settings: settings(),
             sky: Sky::default(),
             intact: vec![],
             runs: Cell::new(0),

@@ -43,6 +43,8 @@ pub(crate) struct Way<M> {
     pub(crate) act: fn(&mut M) -> Vec<Told>,
     /// It opens the network, so that neither limits nor stacks hold its repair.
     pub(crate) exposes: bool,
+    /// Traffic is cut: a stack that is changing does not hold that.
+    pub(crate) cuts: bool,
     /// The picture that it leads to when it is no drift but news; nothing: as before.
     pub(crate) adds: &'static [&'static str],
 }
@@ -50,7 +52,7 @@ pub(crate) struct Way<M> {
 impl<M> Way<M> {
     /// A drift that exposes nothing.
     pub(crate) fn new(name: &'static str, act: fn(&mut M) -> Vec<Told>) -> Self {
-        Self { name, act, exposes: false, adds: &[] }
+        Self { name, act, exposes: false, cuts: false, adds: &[] }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The controls that are put through every scenario.
 
 mod flow_logs;
+mod nat;
 mod privatelink;
 mod security_groups;
 
 pub(super) use flow_logs::FlowLogs;
+pub(super) use nat::Nat;
 pub(super) use privatelink::PrivateLink;
 pub(super) use security_groups::SecurityGroups;
