@@ -2,7 +2,12 @@
 
 use super::stage::Stage;
 use super::subject::{Subject, Way};
-use reconciler::{Fault, FaultClass, Outcome};
+use jiff::SignedDuration;
+use reconciler::{Clock as _, Fault, FaultClass, Outcome};
+
+/// Shorter than a token lives: a call whose answer was lost can be asked again, with the same token. After that, what it made would be
+/// left alone like a stranger's, and said: a tag alone is no proof that it is ours.
+const STORM: SignedDuration = SignedDuration::from_mins(40);
 
 fn throttled() -> Fault {
     Fault { code: Some("RequestLimitExceeded".into()), ..Fault::new("a call", FaultClass::Retryable, "slow down") }
@@ -50,7 +55,8 @@ pub(super) fn one_call_in_five_fails_and_nothing_is_lost_or_doubled<S: Subject>(
         for seed in 1..=25 {
             let stage = Stage::<S>::new();
             stage.storm(seed);
-            stage.deliver(stage.breaks(&way));
+            let ends = stage.clock.now() + STORM;
+            stage.deliver_until(stage.breaks(&way), |stage| stage.clock.now() >= ends);
             stage.calm();
             stage.sweep_until_quiet(way.name);
             stage.assert_intact(&way, &format!("storm {seed}"));
@@ -112,6 +118,8 @@ pub(super) fn what_fails_keeps_nothing_else_from_being_mended<S: Subject>() {
             for skip in 0..200 {
                 stage.twin().fail(&denied_operation, skip, denied());
             }
+            // What follows from it by itself has followed.
+            stage.wait(SignedDuration::from_secs(1));
             let before = wrong(&stage);
             let log = stage.deliver(messages);
             let actions = || log.reports.iter().flat_map(|report| &report.actions);

@@ -221,7 +221,16 @@ impl<S: Subject> Stage<S> {
         self.deliver_and(bodies, None)
     }
 
+    /// Delivers until it is enough after some batch; what is on its way then is lost.
+    pub(super) fn deliver_until(&self, bodies: Vec<String>, enough: impl Fn(&Self) -> bool) {
+        self.fly(bodies, None, enough);
+    }
+
     pub(super) fn deliver_and(&self, bodies: Vec<String>, then: Option<Then>) -> Log {
+        self.fly(bodies, then, |_| false)
+    }
+
+    fn fly(&self, bodies: Vec<String>, then: Option<Then>, enough: impl Fn(&Self) -> bool) -> Log {
         let mut log = Log::default();
         let due = self.clock.now();
         let mut queue: Vec<Flight> = bodies.into_iter().map(|body| Flight { due, body, receives: 0 }).collect();
@@ -253,6 +262,9 @@ impl<S: Subject> Stage<S> {
                 receives: 0,
             }));
             log.add(sent);
+            if enough(self) {
+                break;
+            }
         }
         log
     }
