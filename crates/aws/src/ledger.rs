@@ -13,13 +13,13 @@
 //! | `topology#A/R#T` | `layer` | the highest layer version acted upon | for good |
 //! | `loop#A/R#T#CONTROL` | `lease` | who runs, until when, and when the last one ended | a day |
 //! | `loop#A/R#T#CONTROL` | `claim#NAME` | who claimed one of a limited number of places, and when | 400 days |
+//! | `loop#A/R#T#CONTROL` | `open#HASH` | the token of an unsettled intent, by its action | as the record |
 //! | `loop#A/R#T#CONTROL` | `record#TOKEN` | an intent with what became of it | 400 days |
 //! | `loop#A/R#T#CONTROL` | `repair#TOKEN` | of an intent, what every run asks: resource, run, removal, outcome | 3 hours |
 //! | `loop#A/R#T#CONTROL` | `resource#ID` | an id that we created, other than a rule's | for good |
-//! | `loop#A/R#T#CONTROL` | `unsettled#HASH` | the token of an unsettled intent, by its action | a month |
 //!
-//! A token begins with the time of its intent, so that records and repairs sort by time, and the last repairs, the created ids and the
-//! unsettled tokens are one range of one query. No record is in that range: an item is read and billed whole
+//! A token begins with the time of its intent, so that records and repairs sort by time, and the last repairs and the created ids are
+//! one range of one query. No record is in that range: an item is read and billed whole
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>), and how large a record
 //! is, whoever made the drift decides.
 //!

@@ -139,8 +139,6 @@ async fn tokens(ledger: &impl Ledger, salt: &str) {
     let unsettled = ledger.records(&key, 10).await.expect("records");
     assert_eq!(unsettled.len(), 1);
     assert_eq!(unsettled.first().map(|record| (&record.intent, &record.result)), Some((&one, &None)));
-    let open = async |when| ledger.standing(&key, at(when)).await.expect("standing").unsettled;
-    assert_eq!(open(2).await, BTreeSet::from([token.0.clone()]), "what it may have made bears this token");
     ledger.release(lease, at(2)).await.expect("release");
     // The run died before it settled: the next one gets the same token for the same action, and another for another.
     let lease = ledger.lease(&key, "b", at(3), hour).await.expect("lease").expect("released");
@@ -155,7 +153,6 @@ async fn tokens(ledger: &impl Ledger, salt: &str) {
     let refused =
         Fault { code: Some("UnauthorizedOperation".into()), ..Fault::new("Revoke", FaultClass::Terminal, "no") };
     ledger.settle(&key, &other, &Err(refused.clone()), None, at(7)).await.expect("settle");
-    assert_eq!(open(8).await, BTreeSet::new());
     let fresh = ledger.intend(&lease, &again).await.expect("intend").expect("leased");
     assert_ne!(fresh, token, "a settled intent never gives its token back");
     let records = ledger.records(&key, 10).await.expect("records");
@@ -188,9 +185,7 @@ async fn tokens(ledger: &impl Ledger, salt: &str) {
     // What was left unsettled long ago may name a resource that is long dead.
     let lease = ledger.lease(&key, "c", at(8000), hour).await.expect("lease").expect("released");
     let late = ledger.intend(&lease, &intent("sg-a", "open", "c", Effect::Add, at(8001))).await.expect("intend");
-    let late = late.filter(|late| *late != fresh);
-    assert!(late.is_some(), "an old unsettled intent does not give its token back");
-    assert_eq!(open(8002).await, late.map(|late| late.0).into_iter().collect(), "and is forgotten for a new one");
+    assert!(late.is_some_and(|late| late != fresh), "an old unsettled intent does not give its token back");
     ledger.release(lease, at(8002)).await.expect("release");
 }
 

@@ -95,7 +95,6 @@ impl reconciler::LedgerRead for Ledger {
         let since = now.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN);
         let mut repairs: BTreeMap<ResourceId, Vec<Repair>> = BTreeMap::new();
         let mut created = BTreeMap::new();
-        let mut unsettled = BTreeMap::new();
         for record in tables.records.iter().filter(|record| record.key == *key) {
             let at = record.settled.unwrap_or(record.intent.at);
             if at > since {
@@ -106,12 +105,6 @@ impl reconciler::LedgerRead for Ledger {
                     succeeded: record.result.as_ref().map(Result::is_ok),
                 });
             }
-            // A new intent for the same action takes the place of an old one.
-            let action = record.intent.action.to_string();
-            match record.result {
-                None => _ = unsettled.insert(action, record.token.0.clone()),
-                Some(_) => unsettled.retain(|_, token| *token != record.token.0),
-            }
             if let Some(Ok(receipt)) = &record.result
                 && let Ok(receipt) = serde_json::from_value::<Receipt>(receipt.clone())
             {
@@ -120,7 +113,7 @@ impl reconciler::LedgerRead for Ledger {
             }
         }
         repairs.values_mut().for_each(|repairs| repairs.sort_by_key(|repair| repair.at));
-        Ok(Standing { now, directives, repairs, created, unsettled: unsettled.into_values().collect(), by_hand: false })
+        Ok(Standing { now, directives, repairs, created, by_hand: false })
     }
 
     async fn bindings(&self, place: &Place, topology: &TopologyId) -> Result<Bindings, Fault> {

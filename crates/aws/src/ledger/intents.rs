@@ -1,7 +1,7 @@
 //! What is about to be done, and what became of it.
 
 use super::item::{self, Item, micros, text, ttl};
-use super::keys::{self, OPEN, RECORDS, REPAIRS};
+use super::keys::{self, RECORDS, REPAIRS};
 use super::table::{Expression, Table, Transacted};
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use jiff::{SignedDuration, Timestamp};
@@ -82,9 +82,9 @@ pub(super) fn standing(lease: &Lease, at: Timestamp) -> Expression {
 }
 
 fn open(pk: &str, token: &ClientToken, at: Timestamp) -> Item {
-    let mut item = item::key(pk, &keys::unsettled(token));
+    let mut item = item::key(pk, &keys::open(token));
     item.insert("token".into(), text(&token.0));
-    item.insert("ttl".into(), ttl(at, OPEN));
+    item.insert("ttl".into(), ttl(at, RECORDS));
     item
 }
 
@@ -143,7 +143,7 @@ pub(super) async fn settle(
     let ours = Expression::new("attribute_not_exists(#pk) OR #token = :token").with(":token", text(&token.0));
     let mut writes = vec![
         table.update_in(&pk, &keys::record(token), change, unsettled)?,
-        table.delete_in(&pk, &keys::unsettled(token), ours)?,
+        table.delete_in(&pk, &keys::open(token), ours)?,
         table.update_in(&pk, &keys::repair(token), repaired, unrepaired)?,
     ];
     if let Ok(receipt) = result {

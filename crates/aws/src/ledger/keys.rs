@@ -12,8 +12,6 @@ pub(super) const RECORDS: SignedDuration = SignedDuration::from_hours(400 * 24);
 pub(super) const DIRECTIVES: SignedDuration = SignedDuration::from_hours(48);
 /// Leases and what was said are only compared within minutes.
 pub(super) const SHORT: SignedDuration = SignedDuration::from_hours(24);
-/// What a lost answer left behind is found within a month, or has been paid for often enough to be noticed.
-pub(super) const OPEN: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Longer than a repair may be asked about: it is intended up to [`reconciler::TOKEN_LIVES`] before it is settled.
 pub(super) const REPAIRS: SignedDuration = SignedDuration::from_hours(3);
 /// Repairs older than this are nobody's question (`Standing::repairs`).
@@ -31,7 +29,6 @@ pub(super) const DIRECTIVE: &str = "directive#";
 pub(super) const RECORD: &str = "record#";
 pub(super) const REPAIR: &str = "repair#";
 pub(super) const RESOURCE: &str = "resource#";
-pub(super) const UNSETTLED: &str = "unsettled#";
 
 pub(super) fn place(place: &Place) -> String {
     format!("place#{place}")
@@ -114,9 +111,9 @@ pub(super) fn may_concern(sk: &str, topology: &TopologyId) -> bool {
     }
 }
 
-pub(super) fn unsettled(token: &ClientToken) -> String {
+pub(super) fn open(token: &ClientToken) -> String {
     let action = token.0.split_once('-').map_or(token.0.as_str(), |(_, action)| action);
-    format!("{UNSETTLED}{action}")
+    format!("open#{action}")
 }
 
 /// The token of an intent: its time, so that tokens sort, and a digest of what it changes and how, so that the same action is found
@@ -173,8 +170,8 @@ mod tests {
         let (a, b) = (intent(json!({"revoke": 1})), intent(json!({"revoke": 2})));
         assert!(token(&a, at(1_790_000_000)) < token(&b, at(1_790_000_001)));
         assert!(token(&b, at(1_790_000_000)) < token(&a, at(1_790_000_001)));
-        assert_eq!(unsettled(&token(&a, at(1))), unsettled(&token(&a, at(2))));
-        assert_ne!(unsettled(&token(&a, at(1))), unsettled(&token(&b, at(1))));
+        assert_eq!(open(&token(&a, at(1))), open(&token(&a, at(2))));
+        assert_ne!(open(&token(&a, at(1))), open(&token(&b, at(1))));
         assert!(token(&a, at(1_790_000_000)).0.len() <= 64);
         assert_eq!(intended_at(&token(&a, at(1_790_000_000)).0), Some(at(1_790_000_000)));
         assert_eq!(intended_at("nonsense"), None);
@@ -183,12 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn one_range_holds_recent_repairs_created_ids_and_what_is_unsettled_and_never_a_whole_record() {
+    fn one_range_holds_recent_repairs_and_created_ids_and_never_a_whole_record() {
         let from = repairs_since(Timestamp::UNIX_EPOCH);
-        for inside in [REPAIR.to_owned() + "ffff", resource(&"nat-1".into()), UNSETTLED.to_owned() + "ff"] {
+        for inside in [REPAIR.to_owned() + "ffff", resource(&"nat-1".into())] {
             assert!(inside >= from, "{inside}");
         }
-        for outside in [LEASE, CLAIM, "record#ffff"] {
+        for outside in [LEASE, CLAIM, "open#ff", "record#ffff"] {
             assert!(*outside < *from, "{outside}");
         }
     }

@@ -5,7 +5,7 @@ use super::keys::{self, WINDOW};
 use super::table::{Expression, Table};
 use jiff::Timestamp;
 use reconciler::{ClientToken, Fault, Intent, LoopKey, Record, TOKEN_LIVES};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use topology::{Directive, Effect, Repair, ResourceId, Standing, Subject};
 
 /// Two queries side by side: what people ordered in this place, and what this control did lately.
@@ -22,8 +22,8 @@ pub(super) async fn standing(table: &Table, key: &LoopKey, now: Timestamp) -> Re
     let (directives, past) =
         tokio::try_join!(table.query(directives, None, false, None), table.query(past, None, false, None))?;
 
-    let Remembered { repairs, created, unsettled } = remember(&past, since);
-    Ok(Standing { now, directives: ordered(&directives, key), repairs, created, unsettled, by_hand: false })
+    let (repairs, created) = remember(&past, since);
+    Ok(Standing { now, directives: ordered(&directives, key), repairs, created, by_hand: false })
 }
 
 /// The directives that concern a control. One that cannot be read orders nothing: a newer version's brake must not be every topology's.
@@ -49,22 +49,15 @@ fn concerns(subject: &Subject, key: &LoopKey) -> bool {
     }
 }
 
-/// What one range of one query brings.
-#[derive(Default)]
-struct Remembered {
-    repairs: BTreeMap<ResourceId, Vec<Repair>>,
-    created: BTreeMap<ResourceId, Timestamp>,
-    unsettled: BTreeSet<String>,
-}
+type Remembered = (BTreeMap<ResourceId, Vec<Repair>>, BTreeMap<ResourceId, Timestamp>);
 
 fn remember(past: &[Item], since: Timestamp) -> Remembered {
-    let Remembered { mut repairs, mut created, mut unsettled } = Remembered::default();
+    let mut repairs: BTreeMap<ResourceId, Vec<Repair>> = BTreeMap::new();
+    let mut created = BTreeMap::new();
     for item in past {
         let sk = item::optional(item, "sk").unwrap_or_default();
         if let Some(id) = sk.strip_prefix(keys::RESOURCE) {
             created.insert(id.into(), made(item));
-        } else if sk.starts_with(keys::UNSETTLED) {
-            unsettled.extend(item::optional(item, "token").map(str::to_owned));
         } else if let Some((resource, repair)) = known(repaired(item))
             && repair.at > since
         {
@@ -72,7 +65,7 @@ fn remember(past: &[Item], since: Timestamp) -> Remembered {
         }
     }
     repairs.values_mut().for_each(|repairs| repairs.sort_by_key(|repair| repair.at));
-    Remembered { repairs, created, unsettled }
+    (repairs, created)
 }
 
 /// When it was recorded as ours. An id whose time cannot be read is ours all the same, and old.
@@ -160,8 +153,6 @@ mod tests {
     fn repairs_count_from_when_they_were_settled() {
         let mut marked = item::item("loop#x", "resource#nat-2", &ClientToken("0-a".into())).unwrap();
         marked.insert("at".into(), item::value(&at(7)).unwrap());
-        let mut open = item::key("loop#x", "unsettled#ff");
-        open.insert("token".into(), text("token-1"));
         let past = [
             repair("repair#01", "sg-1", 100, Some(5000)),
             repair("repair#02", "sg-1", 4900, None),
@@ -169,10 +160,8 @@ mod tests {
             repair("repair#04", "sg-2", 4950, Some(4951)),
             item::key("loop#x", "resource#nat-1"),
             marked,
-            open,
         ];
-        let Remembered { repairs, created, unsettled } = remember(&past, at(4000));
-        assert_eq!(unsettled, ["token-1".to_owned()].into());
+        let (repairs, created) = remember(&past, at(4000));
         let one = &repairs[&ResourceId::from("sg-1")];
         assert_eq!(
             one.iter().map(|r| (r.at, r.succeeded)).collect::<Vec<_>>(),
@@ -212,7 +201,7 @@ mod tests {
         // Settled after it expired: only half a repair.
         let mut half = item::key("loop#x", "repair#09");
         half.insert("settled".into(), item::value(&at(5000)).unwrap());
-        let Remembered { repairs, .. } = remember(&[half, repair("repair#01", "sg-1", 4900, None)], at(4000));
+        let (repairs, _) = remember(&[half, repair("repair#01", "sg-1", 4900, None)], at(4000));
         assert_eq!(repairs.values().flatten().count(), 1);
 
         let mut spoilt = stored("record#0006651728988000-ab", newer);

@@ -3,7 +3,7 @@
 use super::{ControlId, ResourceId, TopologyId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What a person may tell Plumbline. Which control understands which is said by `Control::VERBS`; `pause` and `exempt`
 /// are understood by the guard, for every control.
@@ -86,9 +86,6 @@ pub struct Standing {
     /// Ids that the ledger says Plumbline created, however long ago, each with when that was settled; those of rules are not kept.
     /// A tag alone is not trust.
     pub created: BTreeMap<ResourceId, Timestamp>,
-    /// The tokens of intents whose outcome was never recorded (a crash, a lost answer): what bears one of them in its tags is ours too.
-    #[serde(default)]
-    pub unsettled: BTreeSet<String>,
     /// A person asked for this run. What a plan by hand shows is what enforcing by hand would do.
     #[serde(default)]
     pub by_hand: bool,
@@ -97,8 +94,7 @@ pub struct Standing {
 impl Standing {
     /// No memory at all, at `now`.
     pub fn at(now: Timestamp) -> Self {
-        let (repairs, created, unsettled) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { now, directives: vec![], repairs, created, unsettled, by_hand: false }
+        Self { now, directives: vec![], repairs: BTreeMap::new(), created: BTreeMap::new(), by_hand: false }
     }
 
     /// The directives in force that carry `verb`.
