@@ -181,6 +181,18 @@ impl Stage {
         )
     }
 
+    /// CloudWatch Logs, as somebody.
+    pub(crate) fn logs(&self, caller: Caller) -> aws_sdk_cloudwatchlogs::Client {
+        aws_sdk_cloudwatchlogs::Client::from_conf(
+            aws_sdk_cloudwatchlogs::Config::builder()
+                .behavior_version(aws_sdk_cloudwatchlogs::config::BehaviorVersion::latest())
+                .endpoint_url(&self.reach.endpoint)
+                .region(Region::new(self.reach.region.clone()))
+                .credentials_provider(self.credentials(caller))
+                .build(),
+        )
+    }
+
     /// The network of another account.
     pub(crate) fn home(&self, caller: Caller) -> &Home {
         &self.reach.homes[caller.name()]
