@@ -59,7 +59,8 @@ struct Checks<'a, P> {
     broken: Vec<String>,
 }
 
-const GROUP: &str = "/contract/flow-logs";
+// The delivery role of the control plane writes to groups of this prefix only.
+const GROUP: &str = "/plumbline/contract/flow-logs";
 
 impl<P: FlowLogsPort> Checks<'_, P> {
     async fn run(&mut self) -> Result<(), Refusal> {

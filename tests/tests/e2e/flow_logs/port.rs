@@ -100,7 +100,7 @@ fn jiff_of(seconds: i64) -> Option<jiff::Timestamp> {
 
 impl FlowLogsPort for Sdk {
     fn role(&self) -> String {
-        self.stage.output("FlowLogsDeliveryRole").to_owned()
+        self.stage.output("FlowLogsDeliveryRoleArn").to_owned()
     }
 
     async fn create_vpc(&self, cidr: &str) -> Result<VpcId, Refusal> {
