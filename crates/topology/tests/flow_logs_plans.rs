@@ -79,6 +79,36 @@ fn another_declaration_is_made_first_and_the_old_one_goes_when_the_new_one_is_se
 }
 
 #[test]
+fn whatever_is_declared_otherwise_is_another_flow_log() {
+    let with = |change: fn(&mut bool, &mut bool, &mut bool, &mut Option<String>)| {
+        let mut log = to_bucket();
+        if let FlowDestination::S3 { bucket: _, prefix, parquet, hive, hourly } = &mut log.destination {
+            change(parquet, hive, hourly, prefix);
+        }
+        log
+    };
+    let others = [
+        FlowLog { traffic: FlowTraffic::Accept, ..to_bucket() },
+        FlowLog { interval_seconds: 600, ..to_bucket() },
+        FlowLog { format: Some("${srcaddr}".into()), ..to_bucket() },
+        with(|parquet, _, _, _| *parquet = false),
+        with(|_, hive, _, _| *hive = false),
+        with(|_, _, hourly, _| *hourly = true),
+        with(|_, _, _, prefix| *prefix = None),
+    ];
+    for other in others {
+        let mut network = Network::build(desired([to_bucket()]));
+        network.desired = desired([other.clone()]);
+        let plan = network.plan();
+        let made: Vec<_> = plan.steps.iter().map(|step| &step.action).collect();
+        assert!(
+            matches!(made.as_slice(), [Change::Create { spec, .. }] if *spec == network.spec(&other)),
+            "{other:?}: {plan}"
+        );
+    }
+}
+
+#[test]
 fn one_that_cannot_be_made_leaves_the_old_one_where_it_is() {
     let mut network = Network::build(desired([to_bucket()]));
     network.cloud.buckets.insert(BUCKET.into(), false);
