@@ -124,16 +124,18 @@ async fn create(
             return Err(Fault::new(OPERATION, FaultClass::Terminal, message));
         }
     };
-    match request.send().await {
+    // Refused as a whole or as an item of a success: it is the same refusal.
+    let said = match request.send().await {
         Ok(made) => match (made.unsuccessful().first(), made.flow_log_ids().first()) {
-            (Some(item), _) => Err(explained(refused_item(OPERATION, item), spec, &vpc.place)),
-            (None, Some(id)) => Ok(Receipt { created: vec![id.as_str().into()], ..done(made.request_id()) }),
-            (None, None) => Err(bad_answer(OPERATION, "AWS gave no flow log id")),
+            (Some(item), _) => refused_item(OPERATION, item),
+            (None, Some(id)) => return Ok(Receipt { created: vec![id.as_str().into()], ..done(made.request_id()) }),
+            (None, None) => return Err(bad_answer(OPERATION, "AWS gave no flow log id")),
         },
-        Err(error) => match fault(OPERATION, &error) {
-            fault if fault.code.as_deref() == Some("FlowLogAlreadyExists") => equal(clients, vpc, spec, fault).await,
-            fault => Err(explained(fault, spec, &vpc.place)),
-        },
+        Err(error) => fault(OPERATION, &error),
+    };
+    match said.code.as_deref() {
+        Some("FlowLogAlreadyExists") => equal(clients, vpc, spec, said).await,
+        _ => Err(explained(said, spec, &vpc.place)),
     }
 }
 
