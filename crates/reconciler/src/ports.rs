@@ -163,7 +163,8 @@ pub trait Ledger: LedgerRead {
         verb: Verb,
         subject: &Subject,
     ) -> impl Future<Output = Result<Option<Directive>, Fault>> + Send;
-    /// Claims the right to say something once within a period (a repeated page, an alarm). `true`: say it.
+    /// Claims the right to say something once within a period (a repeated page, an alarm). `true`: say it. A period of zero ends what
+    /// was claimed before: what it spoke of is over, and will be news again.
     fn say_once(
         &self,
         place: &Place,

@@ -254,6 +254,9 @@ async fn sayings(ledger: &impl Ledger, salt: &str) {
     assert!(!ledger.say_once(&here, &what, at(59), period).await.expect("say"));
     assert!(ledger.say_once(&here, &what, at(60), period).await.expect("say"), "and again after the period");
     assert!(ledger.say_once(&here, &format!("{what}-other"), at(0), period).await.expect("say"));
+    let over = SignedDuration::ZERO;
+    assert!(!ledger.say_once(&here, &what, at(61), over).await.expect("say"), "it was said");
+    assert!(ledger.say_once(&here, &what, at(62), over).await.expect("say"), "and was over then: it is news again");
 }
 
 fn slot(holder: &str, at_most: u32, live: &[&str]) -> Slot {

@@ -314,6 +314,9 @@ impl reconciler::Ledger for Ledger {
         let mut tables = self.write("say_once")?;
         let until = tables.said.entry((place.clone(), what.to_owned())).or_insert(Timestamp::MIN);
         if now < *until {
+            if period.is_zero() {
+                *until = now;
+            }
             return Ok(false);
         }
         *until = now.saturating_add(period).unwrap_or(Timestamp::MAX);

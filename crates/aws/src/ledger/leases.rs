@@ -62,9 +62,16 @@ pub(super) async fn say_once(
     said.insert("nonce".into(), text(nonce.as_str()));
     said.insert("ttl".into(), ttl(until, SHORT));
     let unsaid = Expression::new("attribute_not_exists(#pk) OR #until <= :now").with(":now", micros(now));
-    match table.put(said, Some(unsaid)).await? {
+    match table.put(said.clone(), Some(unsaid)).await? {
         Written::Yes(_) => Ok(true),
-        Written::No(Some(there)) => Ok(item::optional(&there, "nonce") == Some(&nonce)),
+        Written::No(Some(there)) => {
+            let ours = item::optional(&there, "nonce") == Some(&nonce);
+            if period.is_zero() && !ours {
+                // What it spoke of is over: said anew, it is news.
+                table.put(said, None).await?;
+            }
+            Ok(ours)
+        }
         Written::No(None) => Err(Fault::new("say_once", FaultClass::Retryable, "the item changed meanwhile")),
     }
 }
