@@ -38,7 +38,7 @@ CHAPTERS = [
 def first_look(stage: staging.Stage) -> None:
     """All that is Plumbline's to make is made, told by its own reports; the end of the deploy wakes the sweep."""
     began = deployed(stage)
-    kept, deadline = staging.controls(stage), time.monotonic() + 60
+    kept, deadline = staging.controls(stage), time.monotonic() + 120
     while left := staging.settled(stage, kept):
         if time.monotonic() > deadline:
             raise TimeoutError("\n".join([f"{len(left)} differences are left", *(f"  {one}" for one in left[:20])]))

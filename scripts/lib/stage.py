@@ -308,7 +308,7 @@ def settled(stage: Stage, kept: tuple[str, ...] | None = None) -> list[declared.
     return [difference for verdict in verdicts for difference in verdict.differences]
 
 
-def wait_settled(stage: Stage, timeout: float = 60) -> None:
+def wait_settled(stage: Stage, timeout: float = 180) -> None:
     """Returns when AWS is as declared."""
     deadline, kept = time.monotonic() + timeout, controls(stage)
     while left := settled(stage, kept):
