@@ -125,6 +125,22 @@ vpcs:
                     vec![Told::Call("ec2", "DeleteNatGateway", request, Value::Null)]
                 })
             },
+            Way {
+                cuts: true,
+                ..Way::new("a gateway deleted and its address released", |nets| {
+                    let gateway = gateway(nets, "a");
+                    let allocation = nets.gateways[&gateway].allocation.clone().unwrap();
+                    nets.delete_gateway(&gateway).unwrap();
+                    nets.arrive_one(&gateway);
+                    nets.release(&allocation).unwrap();
+                    let request = json!({ "DeleteNatGatewayRequest": { "NatGatewayId": gateway.as_str() } });
+                    let released = json!({ "allocationId": allocation.as_str() });
+                    vec![
+                        Told::Call("ec2", "DeleteNatGateway", request, Value::Null),
+                        Told::Call("ec2", "ReleaseAddress", released, Value::Null),
+                    ]
+                })
+            },
         ]
     }
 
