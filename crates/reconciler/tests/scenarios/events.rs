@@ -31,34 +31,6 @@ async fn an_exposure_is_removed_verified_and_told_with_its_cause() {
 }
 
 #[tokio::test]
-async fn the_same_event_twice_is_one_repair() {
-    let world = World::new().await;
-    let event = world.expose();
-    let outcome = world.dispatch(&[event.clone(), event.clone()]).await;
-    assert_eq!(outcome.reports.len(), 1);
-    assert_eq!(world.writes().len(), 1);
-    world.forget();
-    let again = world.on(event).await;
-    assert_eq!(again.overall, Outcome::InSync);
-    assert_eq!(world.writes(), Vec::<String>::new());
-    assert_eq!(world.ledger.take_writes(), Vec::<&str>::new(), "nothing to do writes nothing");
-    assert!(world.outbox.take().events.is_empty(), "and says nothing");
-}
-
-#[tokio::test]
-async fn reordered_events_converge_on_what_is_there() {
-    let world = World::new().await;
-    let opened = world.expose();
-    let closed = world.strip(&world.app);
-    // The later call's event comes first, and each finds the same truth.
-    let first = world.on(closed).await;
-    assert_eq!(first.overall, Outcome::Applied);
-    let second = world.on(opened).await;
-    assert_eq!(second.overall, Outcome::InSync);
-    assert!(world.in_line());
-}
-
-#[tokio::test]
 async fn a_storm_is_one_reconcile_a_topology() {
     let world = World::new().await;
     let mut storm = vec![];

@@ -36,24 +36,6 @@ async fn plan_by_hand_writes_nothing_anywhere() {
 }
 
 #[tokio::test]
-async fn what_the_document_leaves_out_is_unmanaged() {
-    let world = World::raw(crate::world::document(
-        "version: 1
-id: shop
-environment: production
-mode: enforce
-vpcs:
-  main:
-    cidr: 10.0.0.0/16
-    availability_zones: [a]
-",
-    ));
-    world.expose();
-    assert!(world.sweep().await.reports.is_empty());
-    assert_eq!(world.calls(), Vec::<String>::new());
-}
-
-#[tokio::test]
 async fn a_person_may_enforce_what_the_document_only_observes() {
     let world = World::raw(shop("shop", "observe"));
     world.expose();
