@@ -109,6 +109,18 @@ fn whatever_is_declared_otherwise_is_another_flow_log() {
 }
 
 #[test]
+fn one_that_is_not_active_records_nothing() {
+    let network = Network::build(desired([to_bucket()]));
+    let mut observed = network.observe();
+    for seen in observed.vpcs.values_mut() {
+        let Seen::Present(vpc) = seen else { panic!("{seen:?}") };
+        vpc.logs.iter_mut().for_each(|log| log.active = false);
+    }
+    let plan = FlowLogs::plan(&place(), &network.desired, &observed, &network.standing);
+    assert!(matches!(plan.steps.as_slice(), [step] if matches!(step.action, Change::Create { .. })), "{plan}");
+}
+
+#[test]
 fn one_that_cannot_be_made_leaves_the_old_one_where_it_is() {
     let mut network = Network::build(desired([to_bucket()]));
     network.cloud.buckets.insert(BUCKET.into(), false);
