@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use support::*;
 use topology::flow_logs::*;
 use topology::network::{FlowDestination, FlowLog, FlowTraffic};
-use topology::{Control, Seen, Unseen};
+use topology::{Action, Control, Inverse, Receipt, Seen, Unseen};
 use twin::DELIVERY_ROLE;
 use twin::STACK_TAG;
 
@@ -387,6 +387,40 @@ fn a_bucket_that_does_not_take_records_is_held_with_its_policy() {
 }
 
 #[test]
+fn a_probe_whose_making_was_never_heard_of_is_asked_for_in_the_same_words() {
+    let mut network = Network::build(desired([to_group()]));
+    network.cloud.stuck.insert(network.only());
+    network.wait(5);
+    let plan = network.plan();
+    network.cloud.apply(&plan.steps[0].action, Some("token")).unwrap();
+    let again = network.plan();
+    assert_eq!(again.steps.len(), 1, "and no second one: {again}");
+    assert_eq!(again.steps[0].action, plan.steps[0].action);
+}
+
+#[test]
+fn nothing_goes_for_one_whose_making_was_never_heard_of() {
+    let mut network = Network::build(desired([to_group()]));
+    network.desired = desired([FlowLog { traffic: FlowTraffic::Reject, ..to_group() }]);
+    let plan = network.plan();
+    network.cloud.apply(&plan.steps[0].action, Some("token")).unwrap();
+    let removals = network.plan().steps.into_iter().filter(|step| matches!(step.action, Change::Delete { .. })).count();
+    assert_eq!(removals, 0, "it may be anybody's with copied tags");
+}
+
+#[test]
+fn somebody_elses_flow_log_serves_as_a_probe_and_stays_when_it_fails() {
+    let mut network = Network::build(desired([to_group()]));
+    let theirs = Spec { interval_seconds: 60, ..network.spec(&to_group()) };
+    let theirs = network.foreign(&theirs, &BTreeMap::new());
+    network.cloud.roles.insert(DELIVERY_ROLE.into(), false);
+    network.wait(2 * 24 * 60);
+    let plan = network.plan();
+    assert!(plan.steps.is_empty(), "AWS takes no equal one, and this one is not ours to delete: {plan}");
+    assert!(plan.held.iter().any(|held| held.why.contains(theirs.as_str())), "{plan}");
+}
+
+#[test]
 fn a_rate_limit_is_not_answered_with_more_records() {
     let mut network = Network::build(desired([to_group()]));
     let id = network.only();
@@ -456,6 +490,17 @@ fn retention_is_kept_as_declared() {
       1. keep records in log group /plumbline/shop/main/flow-logs for ever instead of for 30 days
     ");
     assert!(network.plan().is_empty());
+}
+
+#[test]
+fn records_that_a_shorter_retention_deleted_do_not_come_back() {
+    let before =
+        |before| Change::Retain { group: place().key(group_id(GROUP)), name: "main".into(), days: Some(30), before };
+    for longer in [None, Some(90)] {
+        let inverse = before(longer).inverse(&Receipt::default());
+        assert!(matches!(&inverse, Inverse::Compensating(_, why) if why.contains("30 days")), "{inverse:?}");
+    }
+    assert!(matches!(before(Some(7)).inverse(&Receipt::default()), Inverse::Exact(_)));
 }
 
 #[test]
