@@ -45,8 +45,23 @@ pub(super) fn endpoints(template: &mut Template, name: &VpcName, vpc: &Vpc) -> R
         template.resource(id.clone(), resource)?;
         let description = format!("Endpoint {endpoint} in VPC {name}");
         template.output(format!("{id}Id"), description, reference(&id), condition.as_deref());
+        if matches!((kind, service), (EndpointKind::Interface { .. }, EndpointTarget::Own(_) | EndpointTarget::Named(_))) {
+            names(template, &id, condition.as_deref());
+        }
     }
     Ok(())
+}
+
+/// The endpoint's own name and that name's zone, for an alias record of the workload: services that are not AWS's have no name that
+/// resolves by itself. Each entry of `DnsEntries` is `zone:name`, the first one is the name over all Availability Zones
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-vpcendpoint.html>).
+fn names(template: &mut Template, id: &str, condition: Option<&str>) {
+    let part = |at: usize| {
+        let first = json!({ "Fn::Select": [0, attribute(id, "DnsEntries")] });
+        json!({ "Fn::Select": [at, { "Fn::Split": [":", first] }] })
+    };
+    template.output(format!("{id}HostedZoneId"), "Zone of the endpoint's name".to_owned(), part(0), condition);
+    template.output(format!("{id}DnsName"), "The endpoint's name".to_owned(), part(1), condition);
 }
 
 fn over(vpc: &Vpc, tiers: &[TierName], id: impl Fn(&str, &str) -> String) -> Value {
