@@ -45,7 +45,10 @@ pub(super) fn endpoints(template: &mut Template, name: &VpcName, vpc: &Vpc) -> R
         template.resource(id.clone(), resource)?;
         let description = format!("Endpoint {endpoint} in VPC {name}");
         template.output(format!("{id}Id"), description, reference(&id), condition.as_deref());
-        if matches!((kind, service), (EndpointKind::Interface { .. }, EndpointTarget::Own(_) | EndpointTarget::Named(_))) {
+        if matches!(
+            (kind, service),
+            (EndpointKind::Interface { .. }, EndpointTarget::Own(_) | EndpointTarget::Named(_))
+        ) {
             names(template, &id, condition.as_deref());
         }
     }

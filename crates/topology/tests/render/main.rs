@@ -36,6 +36,17 @@ fn the_same_topology_gives_the_same_bytes() {
     }
 }
 
+/// What is committed beside each topology, for those who deploy without building first, is what would be rendered now.
+#[test]
+fn the_committed_networks_are_the_rendered_ones() {
+    for name in REFERENCES {
+        let path = format!("{}/../../topologies/{name}/network.json", env!("CARGO_MANIFEST_DIR"));
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        let fresh = render(&reference(name)).unwrap();
+        assert!(committed == fresh, "{name}/network.json is stale; run: scripts/render");
+    }
+}
+
 #[test]
 fn every_declared_subnet_is_there_once_with_its_zone_table_and_tags() {
     for name in REFERENCES {
@@ -421,5 +432,21 @@ fn an_endpoint_without_a_group_gets_one_that_admits_https_from_the_vpc() {
 fn every_reference_fits_into_an_inline_template_body() {
     for name in REFERENCES {
         assert!(render(&reference(name)).unwrap().len() < 51_200, "{name}");
+    }
+}
+
+/// An alias record of a workload needs both; AWS's own services have names that resolve by themselves.
+#[test]
+fn endpoints_of_other_services_tell_their_name_and_its_zone() {
+    let template = template(&reference("privatelink"));
+    let outputs = template["Outputs"].as_object().unwrap();
+    let named: Vec<&str> = outputs.keys().filter(|key| key.contains("EndpointDnsName")).map(String::as_str).collect();
+    assert_eq!(named, ["ConsumerProductsApiEndpointDnsName"]);
+    for (output, part) in [("ConsumerProductsApiEndpointHostedZoneId", 0), ("ConsumerProductsApiEndpointDnsName", 1)] {
+        let output = &outputs[output];
+        let first =
+            serde_json::json!({ "Fn::Select": [0, { "Fn::GetAtt": ["ConsumerProductsApiEndpoint", "DnsEntries"] }] });
+        assert_eq!(output["Value"], serde_json::json!({ "Fn::Select": [part, { "Fn::Split": [":", first] }] }));
+        assert_eq!(output["Condition"], "ProductsApiLoadBalancerIsGiven");
     }
 }
