@@ -47,7 +47,15 @@ impl Template {
     /// # Errors
     /// When there is none, or it is not YAML.
     pub fn read() -> Result<Self, Unreadable> {
-        let path = root().join("template.yaml");
+        Self::at("template.yaml")
+    }
+
+    /// Reads another template of the repository, by its path from the root.
+    ///
+    /// # Errors
+    /// When there is none, or it is not YAML.
+    pub fn at(path: impl AsRef<Path>) -> Result<Self, Unreadable> {
+        let path = root().join(path);
         serde_saphyr::from_str(&text(&path)?).map(Self).map_err(|error| Unreadable::Form(path, error.to_string()))
     }
 

@@ -119,6 +119,14 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_is_a_request() {
+        let sample = include_str!("../../../topologies/hipaa/events/request.json");
+        let sample: Value = serde_json::from_str(sample).unwrap();
+        assert!(is_request(&sample));
+        assert_eq!(request(&sample).unwrap().amount.minor, 1250);
+    }
+
+    #[test]
     fn a_request_that_nobody_authorized_is_refused() {
         for authorizer in [json!(null), json!({}), json!({ "jwt": { "claims": { "sub": "" } } }), json!("ana")] {
             let mut forged = event(BODY);

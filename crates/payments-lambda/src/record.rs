@@ -115,6 +115,17 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_is_a_batch_of_two_payments_a_duplicate_and_noise() {
+        let sample = include_str!("../../../topologies/hipaa/events/outcomes.json");
+        let messages = batch(&serde_json::from_str(sample).unwrap()).unwrap();
+        let read: Vec<Option<String>> = messages
+            .iter()
+            .map(|message| payments::Outcome::read(&message.body).ok().map(|outcome| outcome.verdict.name().to_owned()))
+            .collect();
+        assert_eq!(read, [Some("success".into()), Some("failure".into()), Some("success".into()), None]);
+    }
+
+    #[test]
     fn what_failed_is_answered_by_its_id() {
         assert_eq!(serde_json::to_value(failures(vec![])).unwrap(), json!({ "batchItemFailures": [] }));
         let answer = serde_json::to_value(failures(vec!["a".into()])).unwrap();
