@@ -12,6 +12,7 @@ It refuses every endpoint that is not loopback, and takes no credentials from th
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import io
 import ipaddress
@@ -99,8 +100,9 @@ def require_loopback(endpoint: str) -> str:
     return endpoint.rstrip("/")
 
 
+@functools.cache
 def client(service: str, endpoint: str, region: str = REGION) -> Any:
-    """A client of the local cloud's account root, with nothing of the host's AWS settings."""
+    """A client of the local cloud's account root, with nothing of the host's AWS settings. Kept: making one is slow."""
     nothing = {name: (None, None, os.devnull, None) for name in ("config_file", "credentials_file")}
     session = botocore.session.Session({**nothing, "profile": (None, None, None, None)})
     return boto3.session.Session(botocore_session=session).client(

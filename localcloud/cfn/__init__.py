@@ -1,4 +1,4 @@
-"""CloudFormation's EC2 and load-balancer resource types, provisioned through the local cloud's own EC2.
+"""CloudFormation: the resource types of the services that moto serves, and those that the emulator lacks.
 
 Sources: CloudFormation Template Reference (each type's page: properties, "Update requires", Ref and Fn::GetAtt),
 CloudFormation User Guide ("Resource tags": the three `aws:cloudformation:` tags; "Managing events with EventBridge").
@@ -6,11 +6,36 @@ CloudFormation User Guide ("Resource tags": the three `aws:cloudformation:` tags
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 
 from .. import hooks
-from . import drift, events, logs, refusals
+from . import drift, drift_systems, events, logs, refusals, schema
 from .registry import TYPES, ResourceType
+
+_FAMILIES = (
+    "network",
+    "security_groups",
+    "endpoints",
+    "load_balancers",
+    "instances",
+    "auto_scaling",
+    "databases",
+    "containers",
+    "caches",
+    "gateways",
+    "records",
+)
+# Whose API moto serves: the emulator's own types would make them where no API shows them.
+_OURS = (
+    "AWS::EC2::",
+    "AWS::ElasticLoadBalancingV2::",
+    "AWS::AutoScaling::",
+    "AWS::RDS::",
+    "AWS::DocDB::",
+    "AWS::ECS::",
+    "AWS::ElastiCache::",
+)
 
 
 def _update(resource: ResourceType, type_name: str) -> object:
@@ -19,7 +44,7 @@ def _update(resource: ResourceType, type_name: str) -> object:
 
         attributes = resource.update(physical_id, old, new)
         if resource.tagged:
-            reconcile_tags(resource.tag_target(physical_id), old, new)
+            reconcile_tags(resource, physical_id, old, new)
         return physical_id, attributes
 
     update.__name__ = f"update_{type_name.replace('::', '_')}"
@@ -31,14 +56,12 @@ def install(app: ModuleType) -> None:
     del app
     from ministack.services.cloudformation import provisioners, stacks
 
-    from . import endpoints, load_balancers, network, security_groups
-
-    for module in (network, security_groups, endpoints, load_balancers):
-        module.register_types()
+    for module in _FAMILIES:
+        importlib.import_module(f"{__name__}.{module}").register_types()
     handlers = hooks.require(provisioners, "_RESOURCE_HANDLERS")
     replacing = hooks.require(provisioners, "_REPLACING_PROPERTIES")
     tag_properties = hooks.require(provisioners, "_STACK_TAG_PROPERTY")
-    for name in [name for name in handlers if name.startswith(("AWS::EC2::", "AWS::ElasticLoadBalancingV2::"))]:
+    for name in [name for name in handlers if name.startswith(_OURS)]:
         if name not in TYPES:
             del handlers[name]  # an unknown type fails the stack, rather than making something no one can describe
     for name, resource in TYPES.items():
@@ -46,6 +69,7 @@ def install(app: ModuleType) -> None:
             "create": resource.create,
             "update": _update(resource, name),
             "delete": resource.delete_quietly,
+            **({"snapshot": resource.snapshot} if resource.snapshot else {}),
         }
         replacing[name] = resource.replaced_by
         if resource.tagged:
@@ -58,5 +82,7 @@ def install(app: ModuleType) -> None:
     hooks.replace(stacks, "_runs_on_worker_thread", lambda name: name in TYPES or original(name))
     logs.install()
     drift.install()
+    drift_systems.install()
     events.install()
     refusals.install()
+    schema.install()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from . import schema
 from .client import client
 
 Properties = dict[str, Any]
@@ -30,10 +32,15 @@ class ResourceType:
     delete: Callable[[str, Properties], Any]
     # (physical id, old, new) -> attributes
     update: Callable[[str, Properties, Properties], dict[str, Any]] = field(default=_unchanged)
-    replaced_by: tuple[str, ...] = ()
+    # what the type's schema says, unless told
+    replaced_by: tuple[str, ...] | None = None
     tagged: bool = True
     # the id to tag, where it is not the physical id
     tag_target: Callable[[str], str] = field(default=lambda physical_id: physical_id)
+    # (id to tag, tags that go, tags that are set); EC2's CreateTags and DeleteTags unless told
+    retag: Callable[[str, list[str], dict[str, str]], Any] | None = None
+    # what `DeletionPolicy: Snapshot` does first, for the types that have it
+    snapshot: Callable[[str, Properties], Any] | None = None
 
     def delete_quietly(self, physical_id: str, properties: Properties) -> None:
         """Delete; what is gone already is deleted."""
@@ -46,6 +53,8 @@ class ResourceType:
 
 def register(name: str, resource: ResourceType) -> None:
     """Serve a resource type."""
+    if resource.replaced_by is None:
+        resource = replace(resource, replaced_by=schema.replaced_by(name))
     TYPES[name] = resource
 
 
@@ -65,13 +74,30 @@ def tag_specification(resource_type: str, properties: Properties) -> dict[str, A
     return {"TagSpecifications": [{"ResourceType": resource_type, "Tags": tags}]} if tags else {}
 
 
-def reconcile_tags(resource_id: str, old: Properties, new: Properties) -> None:
+def reconcile_tags(resource: ResourceType, physical_id: str, old: Properties, new: Properties) -> None:
     """Make the resource's tags follow the template's."""
     before = {tag["Key"]: str(tag["Value"]) for tag in old.get("Tags") or []}
     after = {tag["Key"]: str(tag["Value"]) for tag in new.get("Tags") or []}
-    gone = [{"Key": key} for key in before if key not in after]
-    changed = [{"Key": key, "Value": value} for key, value in after.items() if before.get(key) != value]
+    gone = [key for key in before if key not in after]
+    changed = {key: value for key, value in after.items() if before.get(key) != value}
+    if gone or changed:
+        (resource.retag or _retag)(resource.tag_target(physical_id), gone, changed)
+
+
+def _retag(resource_id: str, gone: list[str], changed: dict[str, str]) -> None:
     if gone:
-        client().delete_tags(Resources=[resource_id], Tags=gone)
+        client().delete_tags(Resources=[resource_id], Tags=[{"Key": key} for key in gone])
     if changed:
-        client().create_tags(Resources=[resource_id], Tags=changed)
+        client().create_tags(Resources=[resource_id], Tags=tag_list(changed))
+
+
+def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
+    """Tags as most services take them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def generated(stack: str, logical_id: str, longest: int) -> str:
+    """The name that CloudFormation makes up: the stack's, the resource's, and something random, cut to fit."""
+    suffix = os.urandom(6).hex()
+    room = longest - len(suffix) - 1
+    return f"{f'{stack}-{logical_id}'[:room].strip('-')}-{suffix}"

@@ -146,6 +146,15 @@ def vpc_link(account: str, region: str, load_balancer: str) -> dict[str, str]:
         return {"service": service.id, "endpoint": connection.endpoint_id, "owner": connection.owner}
 
 
+def remove_vpc_link(backend: EC2Backend, service_id: str) -> None:
+    """The VPC link is gone, and with it its endpoint service and the connection."""
+    with bridge.lock:
+        backend.configurations.pop(service_id, None)
+        connections = privatelink.connections(backend)
+        for place in [place for place in connections if place[0] == service_id]:
+            del connections[place]
+
+
 def install() -> None:
     """Replace what moto answers without looking."""
     from moto.ec2.responses import EC2Response

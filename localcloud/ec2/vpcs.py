@@ -3,7 +3,7 @@
 Sources: DescribeVpcs and DeleteVpc API Reference ("You must detach or delete all gateways and resources that are
 associated with the VPC before you can delete it… all security groups (except the default one)"); DeleteSubnet (network
 interfaces in it); DetachInternetGateway, DependencyViolation ("Network … has some mapped public address(es)", which the
-address of a NAT gateway is).
+address of a NAT gateway is, and one that a subnet assigned).
 """
 
 from __future__ import annotations
@@ -70,13 +70,14 @@ def _detach_internet_gateway(original: Any) -> Any:
     def detach_internet_gateway(self: Any, internet_gateway_id: str, vpc_id: str) -> Any:
         attached = self.internet_gateways.get(internet_gateway_id)
         if attached is not None and attached.vpc is not None and attached.vpc.id == vpc_id:
-            for address in self.addresses:
-                if address.eni is not None and address.eni.subnet.vpc_id == vpc_id:
-                    refuse(
-                        "DependencyViolation",
-                        f"Network {vpc_id} has some mapped public address(es). "
-                        "Please unmap those public address(es) before detaching the gateway.",
-                    )
+            mapped = [address.eni for address in self.addresses if address.eni is not None]
+            mapped += [interface for interface in self.enis.values() if interface.public_ip]
+            if any(interface.subnet.vpc_id == vpc_id for interface in mapped):
+                refuse(
+                    "DependencyViolation",
+                    f"Network {vpc_id} has some mapped public address(es). "
+                    "Please unmap those public address(es) before detaching the gateway.",
+                )
         return original(self, internet_gateway_id, vpc_id)
 
     return detach_internet_gateway
