@@ -1,7 +1,7 @@
 //! What the observation of one VPC means: which subnet uses which table, and which one is its own.
 
 use super::{Desired, DesiredSubnet, DesiredVpc, ObservedRoute, ObservedSubnet, ObservedTable};
-use crate::core::{Place, ResourceId, Standing, VpcName};
+use crate::core::{ResourceId, Standing, VpcName};
 use crate::network::Route;
 use crate::render;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,6 @@ pub(super) const LOGICAL_ID: &str = "aws:cloudformation:logical-id";
 
 /// One VPC of a topology, declared and observed.
 pub(super) struct Facts<'a> {
-    pub(super) place: &'a Place,
     pub(super) desired: &'a Desired,
     pub(super) name: &'a VpcName,
     pub(super) declared: &'a DesiredVpc,
@@ -110,8 +109,15 @@ impl<'a> Facts<'a> {
                 None => missing.push(tier),
             }
         }
-        let claimed: BTreeMap<&ResourceId, Vec<(Claim, &'a ObservedTable)>> =
+        let mut claimed: BTreeMap<&ResourceId, Vec<(Claim, &'a ObservedTable)>> =
             found.iter().map(|(tier, subnet)| (&subnet.id, self.claims(tier, subnet))).collect();
+        // A table that is surely one subnet's own is no other's, whatever tags were written on it.
+        let mut surest: BTreeMap<&ResourceId, Claim> = BTreeMap::new();
+        for (claim, table) in claimed.values().flatten() {
+            let known = surest.entry(&table.id).or_insert(*claim);
+            *known = (*known).max(*claim);
+        }
+        claimed.values_mut().for_each(|claims| claims.retain(|(claim, table)| surest.get(&table.id) == Some(claim)));
         let seats = found.iter().map(|(tier, subnet)| {
             let used = self.table_of(&subnet.id);
             let now = used.map(|(table, _)| table);

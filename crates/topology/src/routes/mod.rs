@@ -22,7 +22,8 @@
 //!   goes first. What leads anywhere else (transit gateway, peering, an interface) is drift, and goes last, by the limits of the guard.
 //! - **A subnet on a table that is not its own** moves back by `ReplaceRouteTableAssociation`, which has no gap, once its own table has
 //!   no way that the tier must not have, and has the default route that it has now, if that works and is declared. The other way round
-//!   no table is opened while a subnet that may not be open still uses it.
+//!   no table is opened while a subnet that may not be open still uses it. Only containment does not wait for a subnet to come home
+//!   that goes out by an open table of another tier: it is cut off for that moment.
 //! - **Never touched**: `local`, propagated and advertised routes, those of gateway endpoints, tables of undeclared subnets, the table
 //!   of a regional NAT gateway, gateways that somebody else made (they are detached where none may be, and never deleted).
 //! - **Attributes**: DNS support before host names, and the other way when they are switched off.

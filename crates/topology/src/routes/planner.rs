@@ -56,7 +56,6 @@ pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standi
                 let subnets = builder.all(name, "its subnets", subnets);
                 let tables = builder.all(name, "its route tables", tables);
                 let mut facts = Facts {
-                    place,
                     desired,
                     name,
                     declared,
@@ -146,13 +145,6 @@ impl<'a> Builder<'a> {
     pub(super) fn held(&mut self, thing: &Thing, why: String, remedy: String) {
         let Thing { key, name } = thing.clone();
         self.plan.held.push(Held { resource: key, name, why, remedy });
-    }
-
-    /// What a person should know, once.
-    pub(super) fn note(&mut self, note: String) {
-        if !self.plan.notes.contains(&note) {
-            self.plan.notes.push(note);
-        }
     }
 
     pub(super) fn thing(&self, id: &ResourceId, name: impl Into<String>) -> Thing {

@@ -43,8 +43,8 @@ pub(super) fn keep<'a>(
             Home::Own(own) => {
                 builder.drift(&thing, severity, format!("{}, not its own route table {}", used(seat), own.id));
                 let ready = kept.get(&own.id);
-                if ready.is_some_and(|kept| kept.stays_open) {
-                    builder.soon(format!("{}: {} is still open to others that use it", thing.name, own.id));
+                if ready.is_some_and(|kept| kept.stays_open || (kept.unfit && !open)) {
+                    builder.soon(format!("{}: {} still serves others that use it", thing.name, own.id));
                     continue;
                 }
                 let needs = ready.map(|kept| kept.contains.clone()).unwrap_or_default();

@@ -18,6 +18,8 @@ pub(super) struct Kept<'a> {
     pub(super) contains: Vec<usize>,
     /// It has such a way, which is not ours to close.
     pub(super) stays_open: bool,
+    /// Its default route is `nat`'s now, and not what its own subnets need.
+    pub(super) unfit: bool,
     /// Routes that were decided about.
     settled: BTreeSet<&'a str>,
 }
@@ -39,6 +41,7 @@ pub(super) fn contain<'a>(builder: &mut Builder<'a>, facts: &Facts<'a>, seats: &
                     thing: builder.thing(&table.id, name),
                     contains: vec![],
                     stays_open: false,
+                    unfit: false,
                     settled: BTreeSet::new(),
                 };
                 all.insert(&table.id, kept);
@@ -47,6 +50,7 @@ pub(super) fn contain<'a>(builder: &mut Builder<'a>, facts: &Facts<'a>, seats: &
     }
     for kept in all.values_mut() {
         let nats = facts.is_nats(kept.table);
+        kept.unfit = nats && kept.tier.route != Route::Isolated && !leads_out(facts, kept.tier.route, kept.table);
         for route in &kept.table.routes {
             close(builder, facts, seats, kept, route, nats);
         }
@@ -174,7 +178,7 @@ pub(super) fn restore<'a>(
 }
 
 fn wanted<'a>(facts: &Facts<'a>, seats: &[Seat<'a>], kept: &Kept<'a>, nats: bool) -> Vec<Wanted<'a>> {
-    let Kept { table, tier, thing: _, contains: _, stays_open: _, settled } = kept;
+    let Kept { table, tier, thing: _, contains: _, stays_open: _, unfit: _, settled } = kept;
     let mut all = vec![];
     for route in &table.routes {
         let Is::Astray { to, severity: Severity::Drift } = judge(facts, tier, route) else { continue };
@@ -251,7 +255,17 @@ fn restore_one(
     Some(builder.step(Rank::Restore, Step { needs: first, stack, caveat, ..Step::new(change) }))
 }
 
-/// A subnet that goes out where it is now comes home when it can go out from there.
+/// Whether the declared way out of a tier works by a table. What has none needs none.
+fn leads_out(facts: &Facts<'_>, route: Route, table: &ObservedTable) -> bool {
+    match route {
+        // A black hole to the gateway that is about to be attached comes alive with it.
+        Route::Internet => default_of(table).is_some_and(|route| Some(&route.target) == facts.internet.as_ref()),
+        Route::Nat => facts.way_out(table).is_some(),
+        Route::Isolated => false,
+    }
+}
+
+/// A subnet comes home when it can go out from there, unless what it uses is worse.
 fn link(
     builder: &mut Builder<'_>,
     facts: &Facts<'_>,
@@ -262,14 +276,8 @@ fn link(
 ) {
     for seat in seats.iter().filter(|seat| seat.kept().is_some_and(|table| table.id == kept.table.id)) {
         let Some((step, now)) = moves.get(&seat.subnet.id).zip(seat.now) else { continue };
-        let works = match seat.tier.route {
-            Route::Internet => default_of(now)
-                .is_some_and(|route| Some(&route.target) == facts.internet.as_ref() && !route.blackhole),
-            Route::Nat => facts.way_out(now).is_some(),
-            Route::Isolated => false,
-        };
         let exposed = super::reach::worst(facts, seat.tier, now) == Some(Severity::Exposure);
-        if works && !exposed {
+        if !exposed {
             builder.needs(*step, default);
         }
     }

@@ -5,7 +5,7 @@ use crate::core::TopologyId;
 use crate::document::model;
 use crate::document::problem::{Draft, Span};
 use crate::document::wrap::{At, Field};
-use crate::network::{Dns, ExtraRoute, Route, State, TargetKind, Via};
+use crate::network::{Dns, ExtraRoute, State, TargetKind, Via};
 use crate::routes::{Desired, DesiredSubnet, DesiredVpc};
 use crate::{Vpc, VpcName};
 use ipnet::Ipv4Net;
