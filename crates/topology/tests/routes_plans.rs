@@ -284,13 +284,10 @@ fn a_table_that_was_deleted_is_made_again() {
     site.converge();
     // The stack makes its own again: that one counts, and ours goes.
     let ours = site.used("10.0.20.0/24");
-    let tags: BTreeMap<String, String> = [
-        (twin::STACK_TAG, STACK),
-        (twin::LOGICAL_ID, "MainDatabaseARouteTable"),
-        ("plumbline:topology", "shop"),
-    ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .into();
+    let tags: BTreeMap<String, String> =
+        [(twin::STACK_TAG, STACK), (twin::LOGICAL_ID, "MainDatabaseARouteTable"), ("plumbline:topology", "shop")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
     let again = site.nets.make_table(&site.vpc.clone(), tags, "stack").unwrap();
     site.converge();
     assert_eq!(site.used("10.0.20.0/24"), again);
@@ -541,9 +538,7 @@ fn the_default_route_of_a_table_that_a_nat_tier_uses_is_left_to_nat() {
     let (database, nat) = (site.table("database", "a"), site.nets.gateways.keys().next().unwrap().clone());
     site.reseat("10.0.10.0/24", &database);
     site.nets.add_route(&database, "0.0.0.0/0", &nat).unwrap();
-    let written = |plan: &topology::Plan<Change>| {
-        plan.steps.iter().any(|step| step.action.resource().id == database)
-    };
+    let written = |plan: &topology::Plan<Change>| plan.steps.iter().any(|step| step.action.resource().id == database);
     assert!(!written(&site.plan()), "{}", site.plan());
     site.round(|_, _| {});
     assert!(written(&site.plan()), "once it is gone, the database's table is closed: {}", site.plan());
@@ -609,7 +604,8 @@ fn a_retired_topology_loses_the_tables_that_were_made_for_it() {
     site.converge();
     let (ours, internet, open) = (site.used("10.0.20.0/24"), site.internet.clone(), site.table("database", "b"));
     site.nets.add_route(&open, "0.0.0.0/0", &internet).unwrap();
-    site.topology = read(&document("    nat: { mode: per-az }\n").replace("mode: enforce", "mode: enforce\nstate: retired"));
+    site.topology =
+        read(&document("    nat: { mode: per-az }\n").replace("mode: enforce", "mode: enforce\nstate: retired"));
     insta::assert_snapshot!(site.plan(), @r"
     drift
       drift     main/rtb-0000000000000001a (rtb-0000000000000001a): ours, and the topology is retired

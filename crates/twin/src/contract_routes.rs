@@ -65,11 +65,7 @@ pub trait RoutePort: Sync {
         to: &ResourceId,
     ) -> impl Future<Output = Result<(), Refusal>> + Send;
     /// `DeleteRoute`.
-    fn delete_route(
-        &self,
-        table: &ResourceId,
-        destination: &str,
-    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+    fn delete_route(&self, table: &ResourceId, destination: &str) -> impl Future<Output = Result<(), Refusal>> + Send;
     /// `DescribeRouteTables` of one VPC.
     fn tables(&self, vpc: &VpcId) -> impl Future<Output = Result<Vec<ObservedTable>, Refusal>> + Send;
     /// `AttachInternetGateway`.

@@ -34,7 +34,10 @@ impl World for Nets {
             "rtb" => ("DescribeRouteTables", self.tables.get(id).map(|table| table.vpc.clone())),
             "rtbassoc" => (
                 "DescribeRouteTables",
-                self.tables.values().find(|table| table.subnets.values().any(|at| at == id)).map(|table| table.vpc.clone()),
+                self.tables
+                    .values()
+                    .find(|table| table.subnets.values().any(|at| at == id))
+                    .map(|table| table.vpc.clone()),
             ),
             "igw" => ("DescribeInternetGateways", self.internet.get(id).cloned()),
             _ => return None,

@@ -114,17 +114,13 @@ impl Nets {
                 Err(refusal) if refusal.code == "InvalidAssociationID.NotFound" => Ok(already()),
                 answer => done(answer),
             },
-            Change::CreateRoute { table, destination, to } => {
-                match self.add_route(&table.key.id, destination, to) {
-                    Err(refusal) if refusal.code == "RouteAlreadyExists" => {
-                        match self.route(&table.key.id, destination) {
-                            Some(there) if there == *to => Ok(already()),
-                            _ => Err(moved(operation)),
-                        }
-                    }
-                    answer => done(answer),
-                }
-            }
+            Change::CreateRoute { table, destination, to } => match self.add_route(&table.key.id, destination, to) {
+                Err(refusal) if refusal.code == "RouteAlreadyExists" => match self.route(&table.key.id, destination) {
+                    Some(there) if there == *to => Ok(already()),
+                    _ => Err(moved(operation)),
+                },
+                answer => done(answer),
+            },
             Change::ReplaceRoute { table, destination, from, back: _, to } => {
                 let now = self.route(&table.key.id, destination).unwrap_or_else(|| LOCAL.into());
                 match now {
@@ -149,7 +145,10 @@ impl Nets {
             }
             Change::DetachGateway { vpc, gateway, back: _ } => {
                 match self.unplug(gateway, &VpcId::new(vpc.key.id.as_str())) {
-                    Err(refusal) if ["Gateway.NotAttached", "InvalidInternetGatewayID.NotFound"].contains(&refusal.code.as_str()) => {
+                    Err(refusal)
+                        if ["Gateway.NotAttached", "InvalidInternetGatewayID.NotFound"]
+                            .contains(&refusal.code.as_str()) =>
+                    {
                         Ok(already())
                     }
                     answer => done(answer),
@@ -211,8 +210,13 @@ impl Observe<Routes> for TwinNat {
     async fn observe(&self, bound: &Bound, desired: &Desired, _: &topology::Scope) -> Observed {
         let mut inner = self.lock();
         let mut faults = BTreeMap::new();
-        let calls =
-            ["DescribeVpcs", "DescribeSubnets", "DescribeRouteTables", "DescribeInternetGateways", "DescribeVpcAttribute"];
+        let calls = [
+            "DescribeVpcs",
+            "DescribeSubnets",
+            "DescribeRouteTables",
+            "DescribeInternetGateways",
+            "DescribeVpcAttribute",
+        ];
         for call in calls {
             let looked = elsewhere(&inner.now, &bound.place, call).and_then(|()| inner.call(call, None, 0));
             if let Err(fault) = looked {

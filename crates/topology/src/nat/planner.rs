@@ -7,8 +7,8 @@ use super::facts::Facts;
 use super::posts::posts;
 use super::{Change, Desired, Gateways, Observed, ObservedVpc, Thing, addresses, making, routes, surplus};
 use crate::core::{
-    Drift, Held, Place, Plan, Ranked, ResourceId, ResourceKey, Seen, Severity, Standing, Step, Subject, Unseen, Verb, VpcName,
-    Wait, ZoneLetter,
+    Drift, Held, Place, Plan, Ranked, ResourceId, ResourceKey, Seen, Severity, Standing, Step, Subject, Unseen, Verb,
+    VpcName, Wait, ZoneLetter,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;

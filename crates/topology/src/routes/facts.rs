@@ -95,7 +95,8 @@ impl<'a> Facts<'a> {
 
     /// The subnets that use a table.
     pub(super) fn users(&self, table: &ObservedTable) -> impl Iterator<Item = &'a ObservedSubnet> {
-        let uses = move |subnet: &&ObservedSubnet| self.table_of(&subnet.id).is_some_and(|(used, _)| used.id == table.id);
+        let uses =
+            move |subnet: &&ObservedSubnet| self.table_of(&subnet.id).is_some_and(|(used, _)| used.id == table.id);
         self.subnets.iter().copied().filter(uses)
     }
 
@@ -176,7 +177,8 @@ impl<'a> Facts<'a> {
 
     /// Whether the subnet was made with a table of its own.
     fn is_rendered(&self, tier: &DesiredSubnet, subnet: &ObservedSubnet) -> bool {
-        let tagged = self.is_tagged(&subnet.tags) && subnet.tags.get(TIER).is_some_and(|tag| *tag == tier.tier.as_str());
+        let tagged =
+            self.is_tagged(&subnet.tags) && subnet.tags.get(TIER).is_some_and(|tag| *tag == tier.tier.as_str());
         tagged || subnet.stack.is_some() && subnet.stack == self.vpc.stack
     }
 

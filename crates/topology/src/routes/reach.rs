@@ -43,7 +43,9 @@ pub(super) fn judge(facts: &Facts<'_>, tier: &DesiredSubnet, route: &ObservedRou
             // Whose it is otherwise, and where it leads, is for `nat` to say, or for nobody.
             Route::Nat => {
                 return match kind {
-                    Some(TargetKind::InternetGateway | TargetKind::CarrierGateway) => Is::Undeclared(Severity::Exposure),
+                    Some(TargetKind::InternetGateway | TargetKind::CarrierGateway) => {
+                        Is::Undeclared(Severity::Exposure)
+                    }
                     _ => Is::Fine,
                 };
             }

@@ -66,7 +66,8 @@ pub(super) fn keep<'a>(
             }
             Home::Several(ids) => {
                 let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
-                let summary = format!("{}, and {} all bear the tags of its own route table", used(seat), ids.join(" and "));
+                let summary =
+                    format!("{}, and {} all bear the tags of its own route table", used(seat), ids.join(" and "));
                 builder.drift(&thing, severity, summary.clone());
                 let remedy = format!(
                     "take the tag from those that are not: aws ec2 delete-tags --tags Key={TIER} --resources {}",
@@ -96,13 +97,9 @@ fn used(seat: &Seat<'_>) -> String {
 fn go_home(builder: &Builder<'_>, facts: &Facts<'_>, seat: &Seat<'_>, to: &ResourceId, back: bool) -> Change {
     let subnet = builder.thing(&seat.subnet.id, label(facts.name, seat.tier));
     match seat.association.zip(seat.now) {
-        Some((association, now)) => Change::Move {
-            subnet,
-            association: association.clone(),
-            from: now.id.clone(),
-            to: to.clone(),
-            back,
-        },
+        Some((association, now)) => {
+            Change::Move { subnet, association: association.clone(), from: now.id.clone(), to: to.clone(), back }
+        }
         None => Change::Associate { subnet, to: to.clone(), back },
     }
 }
@@ -139,7 +136,8 @@ fn replay(builder: &mut Builder<'_>, facts: &Facts<'_>, seat: &Seat<'_>, own: &s
         return;
     }
     let subnet = builder.thing(&seat.subnet.id, label(facts.name, seat.tier));
-    let summary = format!("{} has our tags and is not on record: asked for once more, AWS says whether we made it", own.id);
+    let summary =
+        format!("{} has our tags and is not on record: asked for once more, AWS says whether we made it", own.id);
     builder.drift(&subnet, Severity::Advice, summary);
     let change = table(subnet, facts, seat);
     builder.step(Rank::Replay, Step { stack: seat.subnet.stack.clone(), ..Step::new(change) });

@@ -32,8 +32,7 @@ pub(super) fn retire(builder: &mut Builder<'_>, facts: &Facts<'_>) {
         let mut needs = vec![];
         for (subnet, association) in &table.subnets {
             let subnet = builder.thing(subnet, format!("{}/{subnet}", facts.name));
-            let change =
-                Change::Disassociate { subnet, association: association.clone(), from: table.id.clone() };
+            let change = Change::Disassociate { subnet, association: association.clone(), from: table.id.clone() };
             needs.push(builder.step(Rank::Move, Step { stack: facts.vpc.stack.clone(), ..Step::new(change) }));
         }
         let change = Change::DeleteTable { table: thing };

@@ -79,14 +79,24 @@ impl Site {
         let mut nets = Nets::new(place(), night());
         let vpc = nets.create_vpc("10.0.0.0/16").unwrap();
         let tags = |logical: &str, more: &[(&str, &str)]| {
-            let all = [(twin::STACK_TAG, STACK), (LOGICAL_ID, logical), ("plumbline:topology", "shop"), ("plumbline:vpc", "main")];
-            all.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+            let all = [
+                (twin::STACK_TAG, STACK),
+                (LOGICAL_ID, logical),
+                ("plumbline:topology", "shop"),
+                ("plumbline:vpc", "main"),
+            ];
+            all.iter()
+                .chain(more)
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>()
         };
         nets.vpcs.get_mut(&vpc).unwrap().tags = tags("MainVpc", &[]);
         nets.dns.insert(vpc.clone(), (true, true));
         let internet = nets.attach_internet(&vpc);
         nets.internet_tags.insert(internet.clone(), tags("MainInternetGateway", &[]));
-        for (row, (tier, name)) in [("public", "Public"), ("private", "Private"), ("database", "Database")].iter().enumerate() {
+        for (row, (tier, name)) in
+            [("public", "Public"), ("private", "Private"), ("database", "Database")].iter().enumerate()
+        {
             for (at, zone) in ZONES.iter().enumerate() {
                 let of = [("plumbline:tier", *tier), ("plumbline:zone", *zone)];
                 let third = row * 10 + at;
@@ -110,10 +120,9 @@ impl Site {
 
     /// The table that the stack made for a tier's zone.
     pub(crate) fn table(&self, tier: &str, zone: &str) -> ResourceId {
-        let is = |tags: &BTreeMap<String, String>, key: &str, value: &str| tags.get(key).is_some_and(|tag| tag == value);
-        let of = |tags: &BTreeMap<String, String>| {
-            is(tags, "plumbline:tier", tier) && is(tags, "plumbline:zone", zone)
-        };
+        let is =
+            |tags: &BTreeMap<String, String>, key: &str, value: &str| tags.get(key).is_some_and(|tag| tag == value);
+        let of = |tags: &BTreeMap<String, String>| is(tags, "plumbline:tier", tier) && is(tags, "plumbline:zone", zone);
         self.nets.tables.iter().find(|(_, table)| of(&table.tags)).unwrap().0.clone()
     }
 

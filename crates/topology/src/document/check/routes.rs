@@ -91,7 +91,9 @@ fn target(check: Check<'_>, text: &str, span: Span) -> Option<Via> {
     }
     let help = match check.nearest(text, TargetKind::ALL.iter().map(|(_, name, _)| *name)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "write a kind, such as `transit-gateway` or `peering`, or an id, such as `tgw-0123456789abcdef0`".into(),
+        None => {
+            "write a kind, such as `transit-gateway` or `peering`, or an id, such as `tgw-0123456789abcdef0`".into()
+        }
     };
     check.wrong(span, "route-target", format!("`{text}` is nothing that a route can lead to"), help);
     None
