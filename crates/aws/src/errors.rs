@@ -3,7 +3,7 @@
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use reconciler::{Fault, FaultClass};
-use topology::Unseen;
+use topology::{Receipt, Unseen};
 
 /// What keeps an adapter from being built. Everything later is a [`Fault`].
 #[derive(Debug, thiserror::Error)]

@@ -35,7 +35,7 @@ fn an_internet_route_in_a_private_or_database_tier_is_contained_first() {
     site.nets.add_route(&private, "203.0.113.0/24", &internet).unwrap();
     let public = site.table("public", "a");
     site.nets.delete_route(&public).unwrap();
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       exposure  main/private-b (rtb-0000000000000000e): 203.0.113.0/24 leads to igw-00000000000000003: a way in from the internet that tier private (`route: nat`) does not have
       exposure  main/database-a (rtb-00000000000000011): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that tier database (`route: isolated`) does not have
@@ -101,7 +101,7 @@ fn what_the_document_allows_stays_and_what_it_keeps_comes_back() {
     site.nets.turn_route(&table, "10.8.0.0/16", &"tgw-0fedcba9876543210".into()).unwrap();
     let other = site.table("private", "b");
     site.nets.remove_route(&other, "10.8.0.0/16").unwrap();
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       drift     main/private-a (rtb-0000000000000000b): 10.8.0.0/16 leads to tgw-0fedcba9876543210, not to tgw-0123456789abcdef0
       drift     main/private-b (rtb-0000000000000000e): no route leads to 10.8.0.0/16 through tgw-0123456789abcdef0
@@ -121,7 +121,7 @@ fn a_default_route_that_is_missing_or_leads_into_the_void_is_restored() {
     site.nets.delete_route(&a).unwrap();
     let gone: ResourceId = "nat-0badc0de0badc0de0".into();
     site.nets.tables.get_mut(&b).unwrap().default = Some((gone, true));
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       drift     main/public-a (rtb-00000000000000005): no route leads out: there is no default route
       drift     main/public-b (rtb-00000000000000008): 0.0.0.0/0 leads to nat-0badc0de0badc0de0, which is gone, not to igw-00000000000000003
@@ -141,7 +141,7 @@ fn halves_of_everything_go_when_the_whole_is_back() {
     for half in ["0.0.0.0/1", "128.0.0.0/1"] {
         site.nets.add_route(&table, half, &internet).unwrap();
     }
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       drift     main/public-a (rtb-00000000000000005): no route leads out: there is no default route
       drift     main/public-a (rtb-00000000000000005): 0.0.0.0/1 leads to igw-00000000000000003, which the topology does not declare
@@ -179,7 +179,7 @@ fn a_local_route_that_was_led_elsewhere_comes_back() {
     let mut site = Site::whole();
     let table = site.table("database", "b");
     site.nets.turn_route(&table, "10.0.0.0/16", &"eni-0123456789abcdef0".into()).unwrap();
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       drift     main/database-b (rtb-00000000000000014): 10.0.0.0/16, a range of the VPC itself, leads to eni-0123456789abcdef0
     steps
@@ -195,7 +195,7 @@ fn a_database_moved_to_the_public_table_moves_back_at_once() {
     let mut site = Site::whole();
     let public = site.table("public", "a");
     site.reseat("10.0.20.0/24", &public);
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       exposure  main/database-a (rtb-00000000000000005): subnet-00000000000000010 uses rtb-00000000000000005, not its own route table rtb-00000000000000011
     steps
@@ -210,7 +210,7 @@ fn a_database_moved_to_the_public_table_moves_back_at_once() {
 fn one_that_lost_its_table_gets_it_back() {
     let mut site = Site::whole();
     site.unseat("10.0.10.0/24");
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       drift     main/private-a (subnet-0000000000000000a): subnet-0000000000000000a uses rtb-00000000000000002, the VPC's main route table, not its own route table rtb-0000000000000000b
     steps
@@ -225,7 +225,7 @@ fn its_own_table_is_made_fit_before_a_subnet_comes_home() {
     let (internet, own, other) = (site.internet.clone(), site.table("private", "a"), site.table("private", "b"));
     site.reseat("10.0.10.0/24", &other);
     site.nets.turn_route(&own, "0.0.0.0/0", &internet).unwrap();
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       exposure  main/private-a (rtb-0000000000000000b): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that tier private (`route: nat`) does not have
       drift     main/private-a (rtb-0000000000000000e): subnet-0000000000000000a uses rtb-0000000000000000e, not its own route table rtb-0000000000000000b
@@ -244,7 +244,7 @@ fn a_public_table_is_not_opened_while_a_database_uses_it() {
     let public = site.table("public", "a");
     site.nets.delete_route(&public).unwrap();
     site.reseat("10.0.20.0/24", &public);
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       drift     main/database-a (rtb-00000000000000005): subnet-00000000000000010 uses rtb-00000000000000005, not its own route table rtb-00000000000000011
       drift     main/public-a (rtb-00000000000000005): no route leads out: there is no default route
@@ -264,7 +264,7 @@ fn a_table_that_was_deleted_is_made_again() {
     let own = site.table("database", "a");
     site.unseat("10.0.20.0/24");
     site.nets.drop_table(&own).unwrap();
-    insta::assert_snapshot!(site.plan(), @r"
+    insta::assert_snapshot!(site.plan(), @"
     drift
       exposure  main/database-a (subnet-00000000000000010): its own route table is gone; subnet-00000000000000010 uses rtb-00000000000000002, the VPC's main route table
     steps
@@ -273,7 +273,7 @@ fn a_table_that_was_deleted_is_made_again() {
          note: the stack's own table stays missing to the stack until it is made again there
     ");
     site.round(|_, _| {});
-    insta::assert_snapshot!(site.plan(), @r"
+    insta::assert_snapshot!(site.plan(), @"
     drift
       exposure  main/database-a (subnet-00000000000000010): subnet-00000000000000010 uses rtb-00000000000000002, the VPC's main route table, not its own route table rtb-0000000000000001a
     steps
@@ -349,7 +349,7 @@ fn tables_known_by_their_tags_alone_compete() {
     site.nets.make_table(&site.vpc.clone(), tags, "twin").unwrap();
     assert!(site.plan().is_empty(), "{}", site.plan());
     site.unseat("10.0.20.0/24");
-    insta::assert_snapshot!(site.plan(), @r"
+    insta::assert_snapshot!(site.plan(), @"
     drift
       drift     main/database-a (subnet-00000000000000010): subnet-00000000000000010 uses rtb-00000000000000002, the VPC's main route table, and rtb-00000000000000011 and rtb-0000000000000001a all bear the tags of its own route table
     held
@@ -371,7 +371,7 @@ fn an_adopted_network_is_kept_as_it_stands() {
     // One that is moved to somebody else's table cannot be told from one that shall be there.
     let public = site.used("10.0.0.0/24");
     site.reseat("10.0.20.0/24", &public);
-    insta::assert_snapshot!(site.plan(), @r"
+    insta::assert_snapshot!(site.plan(), @"
     drift
       exposure  main/database-a (rtb-00000000000000005): it has no route table of its own: rtb-00000000000000005 also serves subnet-00000000000000004, which is declared otherwise
       drift     main/public-a (rtb-00000000000000005): it has no route table of its own: rtb-00000000000000005 also serves subnet-00000000000000010, which is declared otherwise
@@ -389,7 +389,7 @@ fn a_detached_gateway_is_attached_again_and_no_other() {
     let (internet, vpc) = (site.internet.clone(), site.vpc.clone());
     site.nets.detach_internet(&internet);
     site.nets.make_internet();
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       drift     main (vpc-00000000000000001): no internet gateway is attached: nothing leads in or out
     steps
@@ -407,7 +407,7 @@ fn a_detached_gateway_is_attached_again_and_no_other() {
     site.nets.detach_internet(&internet);
     let strange = site.nets.make_internet();
     site.nets.plug(&strange, &vpc).unwrap();
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       drift     main/public-a (rtb-00000000000000005): 0.0.0.0/0 leads to igw-00000000000000003, which is gone, not to igw-0000000000000001c
       drift     main/public-b (rtb-00000000000000008): 0.0.0.0/0 leads to igw-00000000000000003, which is gone, not to igw-0000000000000001c
@@ -425,7 +425,7 @@ fn a_gateway_that_is_gone_is_asked_for() {
     let internet = site.internet.clone();
     site.nets.detach_internet(&internet);
     site.nets.internet_tags.clear();
-    insta::assert_snapshot!(site.plan(), @r"
+    insta::assert_snapshot!(site.plan(), @"
     drift
       drift     main (vpc-00000000000000001): no internet gateway is attached: nothing leads in or out
     held
@@ -452,7 +452,7 @@ fn a_gateway_where_none_may_be_is_detached_after_the_routes_to_it() {
     let mut site = Site::bare(CLOSED);
     let (internet, table) = (site.internet.clone(), site.table("database", "b"));
     site.nets.add_route(&table, "0.0.0.0/0", &internet).unwrap();
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       exposure  main/database-b (rtb-00000000000000014): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that tier database (`route: isolated`) does not have
       exposure  main (vpc-00000000000000001): internet gateway igw-00000000000000003 is attached, and the topology has none
@@ -475,7 +475,7 @@ fn attributes_are_set_as_declared() {
         let subnet = site.subnet(cidr);
         site.nets.public_on_launch.insert(subnet);
     }
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       exposure  main/public-a (subnet-00000000000000004): what is launched gets a public address, which the internet reaches
       drift     main (vpc-00000000000000001): DNS support is off
@@ -516,7 +516,7 @@ fn without_a_word_on_nat_only_the_internet_gateway_is_taken_out_of_its_tiers() {
     }
     assert!(site.plan().is_empty(), "nobody said what should be there: {}", site.plan());
     site.nets.add_route(&table, "0.0.0.0/0", &internet).unwrap();
-    insta::assert_snapshot!(mended(&mut site), @r"
+    insta::assert_snapshot!(mended(&mut site), @"
     drift
       exposure  main/private-a (rtb-0000000000000000b): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that tier private (`route: nat`) does not have
     steps
@@ -606,7 +606,7 @@ fn a_retired_topology_loses_the_tables_that_were_made_for_it() {
     site.nets.add_route(&open, "0.0.0.0/0", &internet).unwrap();
     site.topology =
         read(&document("    nat: { mode: per-az }\n").replace("mode: enforce", "mode: enforce\nstate: retired"));
-    insta::assert_snapshot!(site.plan(), @r"
+    insta::assert_snapshot!(site.plan(), @"
     drift
       drift     main/rtb-0000000000000001a (rtb-0000000000000001a): ours, and the topology is retired
     steps
