@@ -58,8 +58,8 @@ impl Subject for Tables {
         let ec2 = stage.ec2(caller);
         let (a, b) = (self.named(stage, "database-a").await, self.named(stage, "database-b").await);
         let public = self.named(stage, "public-b").await;
-        let internet = public.routes().iter().filter_map(|route| route.gateway_id());
-        let internet = internet.filter(|id| id.starts_with("igw-")).next().expect("an internet gateway");
+        let mut gateways = public.routes().iter().filter_map(|route| route.gateway_id());
+        let internet = gateways.find(|id| id.starts_with("igw-")).expect("an internet gateway");
         let open = ec2.create_route().route_table_id(a.route_table_id().expect("an id"));
         open.destination_cidr_block("0.0.0.0/0").gateway_id(internet).send().await.expect("opened");
         let association = b.associations().first().and_then(|one| one.route_table_association_id()).expect("an id");

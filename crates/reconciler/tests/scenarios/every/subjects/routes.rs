@@ -84,8 +84,8 @@ vpcs:
                 let subnet = nets.create_subnet(&vpc, &format!("10.0.{}.0/24", row + at), letter).unwrap();
                 let table = nets.create_table(&vpc).unwrap();
                 nets.associate(&table, &subnet).unwrap();
-                let more =
-                    [("plumbline:tier", tier), ("plumbline:zone", letter), ("Name", &format!("{tier}-{letter}"))];
+                let name = format!("{tier}-{letter}");
+                let more = [("plumbline:tier", tier), ("plumbline:zone", letter), ("Name", name.as_str())];
                 let more = more.map(|(key, value)| (key.to_owned(), value.to_owned()));
                 nets.subnets.get_mut(&subnet).unwrap().tags = tags.iter().chain(&more).cloned().collect();
                 nets.tables.get_mut(&table).unwrap().tags = tags.iter().chain(&more).cloned().collect();
