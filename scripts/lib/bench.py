@@ -184,6 +184,10 @@ def targets(stage: staging.Stage, control: str) -> list[Target]:
                 for table in ec2.describe_route_tables(Filters=within)["RouteTables"]:
                     if any(route.get("NatGatewayId") for route in table["Routes"]):
                         found.append(Target(topology.id, partial(delete_default_route, ec2, table["RouteTableId"])))
+            elif control == "routes":
+                for table in ec2.describe_route_tables(Filters=within)["RouteTables"]:
+                    if any(route.get("GatewayId", "").startswith("igw-") for route in table["Routes"]):
+                        found.append(Target(topology.id, partial(delete_default_route, ec2, table["RouteTableId"])))
     if control == "privatelink":
         for service in ec2.describe_vpc_endpoint_service_configurations()["ServiceConfigurations"]:
             tags = {tag["Key"]: tag["Value"] for tag in service.get("Tags", [])}

@@ -327,3 +327,75 @@ def privatelink(stage: staging.Stage) -> list[Scene]:
         scene(label, "tries to connect", stranger, nothing, True),
         scene(user, f"allows {label} to connect, which it does at once", allowed, kept_out, True),
     ]
+
+
+# --------------------------------------------------------------------------------------------------------------- routes
+
+
+def table_of(ec2: Any, stage: staging.Stage, name: str, vpc: str, place: str) -> dict[str, Any]:
+    """The route table that the stack made for a subnet, such as `database-a`."""
+    mine = [{"Name": "vpc-id", "Values": [vpc_id(stage, name, vpc)]}]
+    mine.append({"Name": "tag:Name", "Values": [f"{name}-{vpc}-{place}"]})
+    return ec2.describe_route_tables(Filters=mine)["RouteTables"][0]
+
+
+def internet_of(ec2: Any, vpc: str) -> str:
+    """The internet gateway of a VPC."""
+    here = [{"Name": "attachment.vpc-id", "Values": [vpc]}]
+    return ec2.describe_internet_gateways(Filters=here)["InternetGateways"][0]["InternetGatewayId"]
+
+
+def open_database(ec2: Any, stage: staging.Stage) -> None:
+    """A default route to the internet gateway, as a tutorial would have it."""
+    table = table_of(ec2, stage, "three-tier", "main", "database-a")["RouteTableId"]
+    gateway = internet_of(ec2, vpc_id(stage, "three-tier", "main"))
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+
+
+def move_database(ec2: Any, stage: staging.Stage) -> None:
+    """The database's subnet uses the public route table from now on."""
+    own = table_of(ec2, stage, "hipaa", "main", "database-a")["Associations"][0]["RouteTableAssociationId"]
+    public = table_of(ec2, stage, "hipaa", "main", "public-a")["RouteTableId"]
+    ec2.replace_route_table_association(AssociationId=own, RouteTableId=public)
+
+
+def detach_internet(ec2: Any, stage: staging.Stage) -> None:
+    """EC2 refuses that while public addresses are in use; here nothing has one."""
+    vpc = vpc_id(stage, "privatelink", "consumer")
+    ec2.detach_internet_gateway(InternetGatewayId=internet_of(ec2, vpc), VpcId=vpc)
+
+
+def attach_internet(ec2: Any, stage: staging.Stage) -> None:
+    """A gateway of somebody's, where the topology says that there is none."""
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc_id(stage, "privatelink", "producer"))
+
+
+def assign_addresses(ec2: Any, stage: staging.Stage) -> None:
+    """Whatever is launched in the public subnet gets a public address."""
+    by = [{"Name": "vpc-id", "Values": [vpc_id(stage, "api-network", "main")]}]
+    by.append({"Name": "tag:plumbline:tier", "Values": ["public"]})
+    subnet = ec2.describe_subnets(Filters=by)["Subnets"][0]["SubnetId"]
+    ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+
+
+def no_names(ec2: Any, stage: staging.Stage) -> None:
+    """Private DNS of endpoints needs them."""
+    vpc = vpc_id(stage, "autoscaled-web", "main")
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": False})
+
+
+def routes(stage: staging.Stage) -> list[Scene]:
+    """Ways in and out that nobody declared."""
+
+    def scene(caller: str, title: str, act: Act, name: str) -> Scene:
+        return Scene(stage.callers[caller].label, title, as_caller(caller, act), "routes", (name,), restored)
+
+    return [
+        scene("user", "routes three-tier main/database-a to the internet gateway", open_database, "three-tier"),
+        scene("role", "moves hipaa main/database-a to the public route table", move_database, "hipaa"),
+        scene("root", "detaches the internet gateway of privatelink consumer", detach_internet, "privatelink"),
+        scene("user", "attaches an internet gateway to privatelink producer", attach_internet, "privatelink"),
+        scene("role", "lets api-network main/public-a assign public addresses", assign_addresses, "api-network"),
+        scene("user", "switches DNS host names of autoscaled-web main off", no_names, "autoscaled-web"),
+    ]

@@ -3,7 +3,7 @@
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use reconciler::{Fault, FaultClass};
-use topology::Unseen;
+use topology::{Receipt, Unseen};
 
 /// What keeps an adapter from being built. Everything later is a [`Fault`].
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,14 @@ pub(crate) fn refused(operation: &str, code: Option<&str>, message: impl Into<St
         code: code.map(Into::into),
         message: message.into(),
         remedy: code.and_then(|code| remedy(code, operation)),
+    }
+}
+
+/// Whether a removal is refused because what it removes is gone.
+pub(crate) fn so_already(fault: Fault, gone: &[&str]) -> Result<Receipt, Fault> {
+    match fault.code.as_deref() {
+        Some(code) if gone.contains(&code) => Ok(Receipt { already: true, ..Receipt::default() }),
+        _ => Err(fault),
     }
 }
 
@@ -217,6 +225,15 @@ fn remedy(code: &str, operation: &str) -> Option<String> {
         }
         "InvalidAddress.Locked" => {
             "the address is locked for its account: AWS Support unlocks it; declare another one until then".into()
+        }
+        "DependencyViolation" if operation == "DetachInternetGateway" => {
+            "public addresses are in use in the VPC: delete its NAT gateways, and disassociate the Elastic IP addresses and stop the \
+             instances that have one (`aws ec2 describe-network-interfaces --filters Name=vpc-id,Values=… \
+             Name=association.public-ip,Values=*` shows them); the next look detaches the gateway"
+                .into()
+        }
+        "DependencyViolation" if operation == "DeleteRouteTable" => {
+            "a subnet uses the route table again: the next look decides anew".into()
         }
         "InvalidSubnetID.NotFound" | "InvalidVpcID.NotFound" => {
             "it does not exist any more: update the network's own stack, which creates it again".into()

@@ -11,6 +11,8 @@ mod nat;
 mod network;
 mod outbox;
 mod privatelink;
+mod route_tables;
+mod routes;
 mod security_groups;
 mod stacks;
 mod topologies;

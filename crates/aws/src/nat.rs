@@ -4,4 +4,3 @@ mod apply;
 mod listing;
 mod mapping;
 mod observe;
-mod routes;

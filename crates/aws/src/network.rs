@@ -2,9 +2,10 @@
 
 use crate::clients::{Clients, setting};
 use crate::security_groups::Groups;
-use aws_sdk_ec2::types::{Filter, Tag};
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use reconciler::{Fault, FaultClass};
 use std::collections::BTreeMap;
-use topology::{ControlId, StackId};
+use topology::{ControlId, Receipt, StackId};
 
 /// EC2 allows so many values in one filter
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>).
@@ -50,6 +51,37 @@ const STACK_TAG: &str = "aws:cloudformation:stack-id";
 /// The stack that owns what has these tags.
 pub(crate) fn stack(tags: &BTreeMap<String, String>) -> Option<StackId> {
     tags.get(STACK_TAG).map(|stack| stack.as_str().into())
+}
+
+/// Tags that are there from the first moment: with a call of its own, a crash in between would leave something without an owner.
+pub(crate) fn tagged(kind: ResourceType, tags: &BTreeMap<String, String>) -> TagSpecification {
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
+}
+
+/// The receipt of a call that made one thing.
+pub(crate) fn created(id: &str, request_id: Option<&str>) -> Receipt {
+    Receipt { created: vec![id.into()], request_id: request_id.map(Into::into), already: false }
+}
+
+/// What EC2 said and nobody here can read. Whoever meets one knows nothing of the whole list: planning on the rest would be guessing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} cannot be read: {problem}")]
+pub(crate) struct Unreadable {
+    pub(crate) what: String,
+    pub(crate) problem: String,
+}
+
+/// That a thing cannot be read, and why.
+pub(crate) fn unreadable(what: Option<&str>, problem: impl Into<String>) -> Unreadable {
+    Unreadable { what: what.unwrap_or("something without an id").into(), problem: problem.into() }
+}
+
+impl Unreadable {
+    /// The same answer will not read better the next time.
+    pub(crate) fn fault(&self, operation: &str) -> Fault {
+        Fault::new(operation, FaultClass::Terminal, self.to_string())
+    }
 }
 
 /// EC2's tags as a map.

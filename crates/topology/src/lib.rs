@@ -11,6 +11,7 @@ pub mod nat;
 pub mod network;
 pub mod privatelink;
 pub mod render;
+pub mod routes;
 pub mod security_groups;
 mod topology;
 mod window;

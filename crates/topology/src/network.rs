@@ -96,6 +96,79 @@ pub struct Tier {
     pub subnets: Vec<Subnet>,
     /// Whether things in it may have public addresses; `None` is not managed.
     pub public_ips: Option<PublicIps>,
+    /// Routes that its tables may have besides.
+    pub extra_routes: Vec<ExtraRoute>,
+}
+
+/// A route that a tier's tables may have besides what its `route` says. One with a range and the id of a target is kept, any other is
+/// only allowed. At least one part is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtraRoute {
+    /// A range in canonical form, or a prefix list (`pl-…`); `None` is any.
+    pub to: Option<String>,
+    /// What it leads to; `None` is anything but a gateway of the internet.
+    pub via: Option<Via>,
+}
+
+/// What a route leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// Anything of a kind.
+    Kind(TargetKind),
+    /// This one.
+    Id(ResourceId),
+}
+
+/// The kinds of targets of routes (<https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TargetKind {
+    /// `igw-…`
+    InternetGateway,
+    /// `eigw-…`
+    EgressOnlyInternetGateway,
+    /// `cagw-…`
+    CarrierGateway,
+    /// `nat-…`
+    NatGateway,
+    /// `tgw-…`
+    TransitGateway,
+    /// `pcx-…`
+    Peering,
+    /// `vgw-…`
+    VirtualPrivateGateway,
+    /// `eni-…`, also of an instance.
+    NetworkInterface,
+    /// `vpce-…`: of a Gateway Load Balancer.
+    VpcEndpoint,
+    /// `lgw-…`
+    LocalGateway,
+}
+
+impl TargetKind {
+    /// All of them, with their names in documents and the beginning of their ids.
+    pub const ALL: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::TransitGateway, "transit-gateway", "tgw"),
+        (Self::Peering, "peering", "pcx"),
+        (Self::VirtualPrivateGateway, "virtual-private-gateway", "vgw"),
+        (Self::NetworkInterface, "network-interface", "eni"),
+        (Self::VpcEndpoint, "vpc-endpoint", "vpce"),
+        (Self::LocalGateway, "local-gateway", "lgw"),
+        (Self::NatGateway, "nat-gateway", "nat"),
+        (Self::EgressOnlyInternetGateway, "egress-only-internet-gateway", "eigw"),
+        (Self::CarrierGateway, "carrier-gateway", "cagw"),
+        (Self::InternetGateway, "internet-gateway", "igw"),
+    ];
+
+    /// The kind of an id; `None`: not one of these.
+    pub fn of(id: &str) -> Option<Self> {
+        let (prefix, _) = id.split_once('-')?;
+        Self::ALL.iter().find(|(_, _, begins)| *begins == prefix).map(|(kind, _, _)| *kind)
+    }
+
+    /// Whether it stands between the VPC and the internet.
+    pub fn is_internet(self) -> bool {
+        matches!(self, Self::InternetGateway | Self::EgressOnlyInternetGateway | Self::CarrierGateway)
+    }
 }
 
 /// Where a tier's default route goes.

@@ -6,6 +6,7 @@ mod contract_flow_logs;
 mod contract_ledger;
 mod contract_links;
 mod contract_nat;
+mod contract_routes;
 mod dice;
 pub mod ec2;
 mod ec2_control;
@@ -19,6 +20,8 @@ pub mod nat;
 mod nat_ports;
 mod outbox;
 mod rig;
+mod routes;
+mod routes_ports;
 
 pub use clock::Clock;
 pub use dice::Dice;
@@ -30,6 +33,7 @@ pub use links_ports::TwinLinks;
 pub use nat_ports::{TwinNat, zone_id};
 pub use outbox::{Outbox, Sent};
 pub use rig::{Call, Twin, World};
+pub use routes_ports::LOGICAL_ID;
 
 /// What every implementation of a port must do: run by the twins and by the adapters alike.
 pub mod contract {
@@ -38,4 +42,5 @@ pub mod contract {
     pub use crate::contract_ledger::ledger;
     pub use crate::contract_links::{LinkPort, privatelink};
     pub use crate::contract_nat::{Ground, NatPort, nat};
+    pub use crate::contract_routes::{RoutePort, Yard, routes};
 }

@@ -23,6 +23,14 @@ pub struct Nets {
     pub vpcs: BTreeMap<VpcId, Vpc>,
     /// The internet gateways that are attached, with the VPC of each.
     pub internet: BTreeMap<ResourceId, VpcId>,
+    /// The tags of every internet gateway, attached or not.
+    pub internet_tags: BTreeMap<ResourceId, BTreeMap<String, String>>,
+    /// DNS support and host names of VPCs that differ from what a new VPC has: support, and no names.
+    pub dns: BTreeMap<VpcId, (bool, bool)>,
+    /// Subnets that give public addresses to what is launched in them.
+    pub public_on_launch: BTreeSet<ResourceId>,
+    /// Tables that client tokens stand for.
+    pub(crate) table_tokens: BTreeMap<String, ResourceId>,
     /// Subnets by id.
     pub subnets: BTreeMap<ResourceId, Subnet>,
     /// Route tables by id.
@@ -118,6 +126,10 @@ impl Nets {
             now,
             vpcs: BTreeMap::new(),
             internet: BTreeMap::new(),
+            internet_tags: BTreeMap::new(),
+            dns: BTreeMap::new(),
+            public_on_launch: BTreeSet::new(),
+            table_tokens: BTreeMap::new(),
             subnets: BTreeMap::new(),
             tables: BTreeMap::new(),
             gateways: BTreeMap::new(),
@@ -134,7 +146,7 @@ impl Nets {
         &self.place
     }
 
-    fn id(&mut self, kind: &str) -> ResourceId {
+    pub(crate) fn id(&mut self, kind: &str) -> ResourceId {
         self.serial += 1;
         ResourceId::new(format!("{kind}-{:017x}", self.serial))
     }
@@ -151,7 +163,7 @@ impl Nets {
         Ok(id)
     }
 
-    fn new_table(&mut self, vpc: &VpcId, main: bool) -> ResourceId {
+    pub(crate) fn new_table(&mut self, vpc: &VpcId, main: bool) -> ResourceId {
         let id = self.id("rtb");
         let table = Table {
             vpc: vpc.clone(),
@@ -205,6 +217,7 @@ impl Nets {
     pub fn attach_internet(&mut self, vpc: &VpcId) -> ResourceId {
         let id = self.id("igw");
         self.internet.insert(id.clone(), vpc.clone());
+        self.internet_tags.insert(id.clone(), BTreeMap::new());
         id
     }
 
@@ -213,19 +226,19 @@ impl Nets {
         self.internet.remove(id);
     }
 
-    fn vpc(&self, id: &VpcId) -> Result<(), Refusal> {
+    pub(crate) fn vpc(&self, id: &VpcId) -> Result<(), Refusal> {
         let missing = || Refusal::new("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist"));
         self.vpcs.contains_key(id).then_some(()).ok_or_else(missing)
     }
 
-    fn table(&mut self, id: &ResourceId) -> Result<&mut Table, Refusal> {
+    pub(crate) fn table(&mut self, id: &ResourceId) -> Result<&mut Table, Refusal> {
         let missing =
             || Refusal::new("InvalidRouteTableID.NotFound", format!("The routeTable ID '{id}' does not exist"));
         self.tables.get_mut(id).ok_or_else(missing)
     }
 
     /// Where a route may lead: a NAT gateway that is there, or anything else that has an id.
-    fn target(&self, target: &ResourceId) -> Result<(), Refusal> {
+    pub(crate) fn target(&self, target: &ResourceId) -> Result<(), Refusal> {
         let there = |gateway: &Gateway| matches!(gateway.state, GatewayState::Pending | GatewayState::Available);
         if target.as_str().starts_with("nat-") && !self.gateways.get(target).is_some_and(there) {
             return Err(Refusal::new(

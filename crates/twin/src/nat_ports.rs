@@ -32,13 +32,20 @@ impl World for Nets {
             "nat" => ("DescribeNatGateways", self.gateways.get(id).map(|gateway| gateway.vpc.clone())),
             "subnet" => ("DescribeSubnets", self.subnets.get(id).map(|subnet| subnet.vpc.clone())),
             "rtb" => ("DescribeRouteTables", self.tables.get(id).map(|table| table.vpc.clone())),
+            "rtbassoc" => (
+                "DescribeRouteTables",
+                self.tables
+                    .values()
+                    .find(|table| table.subnets.values().any(|at| at == id))
+                    .map(|table| table.vpc.clone()),
+            ),
             "igw" => ("DescribeInternetGateways", self.internet.get(id).cloned()),
             _ => return None,
         })
     }
 }
 
-fn stack(tags: &BTreeMap<String, String>) -> Option<StackId> {
+pub(crate) fn stack(tags: &BTreeMap<String, String>) -> Option<StackId> {
     tags.get(STACK_TAG).map(|arn| StackId::new(arn.as_str()))
 }
 

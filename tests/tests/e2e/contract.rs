@@ -1,6 +1,7 @@
 //! The local cloud's EC2 keeps the same contract as the in-memory twin that the reconciler's scenarios run on.
 
 mod nat;
+mod routes;
 
 use crate::stage::{Caller, Stage};
 use aws_sdk_ec2::Client;

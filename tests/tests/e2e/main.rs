@@ -24,6 +24,7 @@ mod modes;
 mod nat;
 mod repairs;
 mod roles;
+mod routes;
 mod scenario;
 mod stacks;
 mod stage;

@@ -33,6 +33,7 @@ impl Network {
                     self.tables(place, "association.route-table-association-id", chunk).await?
                 }
                 Kind::Subnet => self.subnets(place, chunk).await?,
+                Kind::InternetGateway => self.internet_gateways(place, chunk).await?,
                 Kind::FlowLog => self.flow_logs(place, chunk).await?,
                 Kind::EndpointService => self.services(place, chunk).await?,
                 Kind::EndpointConnection => self.connections(place, chunk).await?,
@@ -82,6 +83,22 @@ impl Network {
                     .iter()
                     .filter_map(|subnet| Some((subnet.subnet_id()?.into(), subnet.vpc_id().map(VpcId::from)))),
             );
+        }
+        Ok(found)
+    }
+
+    /// One that is attached nowhere is known, and nowhere.
+    async fn internet_gateways(&self, place: &Place, ids: &[&str]) -> Result<Whereabouts, Fault> {
+        let by = filter("internet-gateway-id", ids.to_vec());
+        let mut pages =
+            self.clients.regional(place)?.ec2.describe_internet_gateways().filters(by).into_paginator().send();
+        let mut found = Whereabouts::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| fault("DescribeInternetGateways", &error))?;
+            found.extend(page.internet_gateways().iter().filter_map(|gateway| {
+                let vpc = gateway.attachments().iter().find_map(|attachment| attachment.vpc_id());
+                Some((gateway.internet_gateway_id()?.into(), vpc.map(VpcId::from)))
+            }));
         }
         Ok(found)
     }

@@ -15,6 +15,8 @@ pub(super) enum Kind {
     RouteTableAssociation,
     /// `subnet-`
     Subnet,
+    /// `igw-`
+    InternetGateway,
     /// `fl-`
     FlowLog,
     /// `vpce-svc-`
@@ -33,6 +35,7 @@ impl Kind {
             "rtb" => Self::RouteTable,
             "rtbassoc" => Self::RouteTableAssociation,
             "subnet" => Self::Subnet,
+            "igw" => Self::InternetGateway,
             "fl" => Self::FlowLog,
             "vpce-svc" => Self::EndpointService,
             "vpce" => Self::EndpointConnection,
@@ -40,14 +43,15 @@ impl Kind {
         })
     }
 
-    /// The kinds that a control locates. What is left out is looked for in every topology of the place, so that nothing is missed:
-    /// an address (`eipalloc-`), for one, stands in no VPC, and calls about an internet gateway name its VPC anyway.
+    /// The kinds that a control locates: those that its function's role may describe. What is left out is looked for in every
+    /// topology of the place, so that nothing is missed: an address (`eipalloc-`), for one, stands in no VPC.
     pub(super) fn located_by(control: ControlId) -> &'static [Self] {
         match control {
             ControlId::SecurityGroups => &[Self::SecurityGroup],
             ControlId::FlowLogs => &[Self::FlowLog],
             ControlId::Nat => &[Self::NatGateway, Self::RouteTable, Self::RouteTableAssociation, Self::Subnet],
             ControlId::PrivateLink => &[Self::EndpointService, Self::EndpointConnection],
+            ControlId::Routes => &[Self::RouteTable, Self::RouteTableAssociation, Self::Subnet, Self::InternetGateway],
         }
     }
 }
@@ -55,6 +59,7 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_kind_is_all_that_stands_before_the_digits() {
@@ -67,7 +72,7 @@ mod tests {
             ("vpce-01234567", Some(Kind::EndpointConnection)),
             ("vpc-01234567", None),
             ("eipalloc-01234567", None),
-            ("igw-01234567", None),
+            ("igw-01234567", Some(Kind::InternetGateway)),
             ("sgr-01234567", None),
             ("nat", None),
         ] {
@@ -76,12 +81,11 @@ mod tests {
     }
 
     #[test]
-    fn no_kind_is_located_by_two_controls() {
-        let all = [ControlId::SecurityGroups, ControlId::FlowLogs, ControlId::Nat, ControlId::PrivateLink];
-        let mut kinds: Vec<Kind> = all.into_iter().flat_map(Kind::located_by).copied().collect();
-        let many = kinds.len();
-        kinds.sort();
-        kinds.dedup();
-        assert_eq!(kinds.len(), many);
+    fn a_control_locates_something_and_nothing_twice() {
+        for control in ControlId::ALL {
+            let kinds = Kind::located_by(*control);
+            let distinct: BTreeSet<Kind> = kinds.iter().copied().collect();
+            assert!(!kinds.is_empty() && distinct.len() == kinds.len(), "{control}: {kinds:?}");
+        }
     }
 }

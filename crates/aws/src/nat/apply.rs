@@ -1,11 +1,12 @@
 //! One change, exactly as it was decided.
 
-use super::routes;
+use super::mapping::DEFAULT;
 use crate::clients::{Regional, once};
-use crate::errors::{bad_answer, fault};
-use crate::network::{Network, filter};
+use crate::errors::{bad_answer, fault, so_already};
+use crate::network::{Network, created, filter, tagged};
+use crate::route_tables as routes;
 use aws_sdk_ec2::operation::RequestId;
-use aws_sdk_ec2::types::{AvailabilityMode, ConnectivityType, DomainType, ResourceType, Tag, TagSpecification};
+use aws_sdk_ec2::types::{AvailabilityMode, ConnectivityType, DomainType, ResourceType};
 use reconciler::{Apply, ClientToken, Fault, FaultClass};
 use std::collections::BTreeMap;
 use topology::nat::{Change, Nat, NewGateway};
@@ -20,11 +21,11 @@ impl Apply<Nat> for Network {
         match action {
             Change::AllocateAddress { vpc: _, tags } => allocate(&clients, tags, token).await,
             Change::CreateGateway { home: _, gateway, tags } => create_gateway(&clients, gateway, tags, token).await,
-            Change::CreateRoute { table, to } => routes::create(&clients, &table.key.id, to).await,
+            Change::CreateRoute { table, to } => routes::create(&clients, &table.key.id, DEFAULT, to).await,
             Change::ReplaceRoute { table, from, from_works: _, to } => {
-                routes::replace(&clients, &table.key.id, from, to).await
+                routes::replace(&clients, &table.key.id, DEFAULT, from, to).await
             }
-            Change::DeleteRoute { table, target } => routes::delete(&clients, &table.key.id, target).await,
+            Change::DeleteRoute { table, target } => routes::delete(&clients, &table.key.id, DEFAULT, target).await,
             Change::DeleteGateway { gateway } => delete_gateway(&clients, &gateway.key.id).await,
             Change::ReleaseAddress { address, public_ip: _ } => release(&clients, &address.key.id).await,
         }
@@ -116,24 +117,6 @@ async fn in_use(clients: &Regional, allocation: &ResourceId) -> Result<bool, Fau
 fn still_held(fault: Fault) -> Fault {
     let message = format!("{}: something still uses the address", fault.message);
     Fault { class: FaultClass::Retryable, message, remedy: None, ..fault }
-}
-
-/// Whether a removal is refused because what it removes is gone.
-fn so_already(fault: Fault, gone: &[&str]) -> Result<Receipt, Fault> {
-    match fault.code.as_deref() {
-        Some(code) if gone.contains(&code) => Ok(Receipt { already: true, ..Receipt::default() }),
-        _ => Err(fault),
-    }
-}
-
-fn created(id: &str, request_id: Option<&str>) -> Receipt {
-    Receipt { created: vec![id.into()], request_id: request_id.map(Into::into), already: false }
-}
-
-/// Tags that are there from the first moment: with a call of its own, a crash in between would leave something without an owner.
-fn tagged(kind: ResourceType, tags: &BTreeMap<String, String>) -> TagSpecification {
-    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
 }
 
 #[cfg(test)]

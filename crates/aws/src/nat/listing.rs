@@ -4,8 +4,8 @@ use super::mapping::{self, Unreadable};
 use crate::clients::Regional;
 use crate::errors::fault;
 use crate::network::filter;
+use crate::route_tables::route_tables;
 use aws_sdk_arczonalshift::types::AutoshiftExecutionStatus;
-use aws_sdk_ec2::types::RouteTable;
 use reconciler::{Fault, FaultClass};
 use std::collections::{BTreeMap, BTreeSet};
 use topology::nat::{ObservedAddress, ObservedGateway, ObservedSubnet, ObservedTable};
@@ -23,7 +23,7 @@ pub(super) async fn gateways(clients: &Regional, vpcs: &[&str]) -> Result<ByVpc<
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| fault(OPERATION, &error))?;
         for gateway in page.nat_gateways() {
-            let read = mapping::gateway(gateway).map_err(|problem| nonsense(OPERATION, &problem))?;
+            let read = mapping::gateway(gateway).map_err(|problem| problem.fault(OPERATION))?;
             found.entry(vpc(OPERATION, gateway.vpc_id())?).or_default().push(read);
         }
     }
@@ -43,7 +43,7 @@ pub(super) async fn subnets(
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| fault(OPERATION, &error))?;
         for subnet in page.subnets() {
-            let read = mapping::subnet(subnet, region.as_str()).map_err(|problem| nonsense(OPERATION, &problem))?;
+            let read = mapping::subnet(subnet, region.as_str()).map_err(|problem| problem.fault(OPERATION))?;
             if let Some(read) = read {
                 found.entry(vpc(OPERATION, subnet.vpc_id())?).or_default().push(read);
             }
@@ -57,20 +57,8 @@ pub(super) async fn tables(clients: &Regional, vpcs: &[&str]) -> Result<ByVpc<Ob
     const OPERATION: &str = "DescribeRouteTables";
     let mut found = ByVpc::new();
     for table in route_tables(clients, "vpc-id", vpcs).await? {
-        let read = mapping::table(&table).map_err(|problem| nonsense(OPERATION, &problem))?;
+        let read = mapping::table(&table).map_err(|problem| problem.fault(OPERATION))?;
         found.entry(vpc(OPERATION, table.vpc_id())?).or_default().push(read);
-    }
-    Ok(found)
-}
-
-/// The route tables that match one filter, as AWS shows them.
-pub(super) async fn route_tables(clients: &Regional, by: &str, values: &[&str]) -> Result<Vec<RouteTable>, Fault> {
-    let request = clients.ec2.describe_route_tables().filters(filter(by, values.iter().copied()));
-    let mut pages = request.into_paginator().send();
-    let mut found = vec![];
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| fault("DescribeRouteTables", &error))?;
-        found.extend(page.route_tables.unwrap_or_default());
     }
     Ok(found)
 }
@@ -80,9 +68,7 @@ pub(super) async fn addresses(clients: &Regional) -> Result<Vec<ObservedAddress>
     const OPERATION: &str = "DescribeAddresses";
     let answer = clients.ec2.describe_addresses().send().await.map_err(|error| fault(OPERATION, &error))?;
     let read = answer.addresses().iter().map(mapping::address);
-    read.filter_map(Result::transpose)
-        .collect::<Result<_, _>>()
-        .map_err(|problem: Unreadable| nonsense(OPERATION, &problem))
+    read.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(|problem: Unreadable| problem.fault(OPERATION))
 }
 
 /// The ids of the Availability Zones that AWS shifts traffic away from now. None in a Region that has no ARC.
@@ -112,11 +98,6 @@ async fn autoshifts(clients: &Regional) -> Result<BTreeSet<ResourceId>, Fault> {
 fn vpc(operation: &str, id: Option<&str>) -> Result<VpcId, Fault> {
     let missing = || Fault::new(operation, FaultClass::Terminal, "something in the answer names no VPC");
     id.map(VpcId::from).ok_or_else(missing)
-}
-
-/// The same answer will not read better the next time.
-fn nonsense(operation: &str, problem: &Unreadable) -> Fault {
-    Fault::new(operation, FaultClass::Terminal, problem.to_string())
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! EC2's gateways, addresses, subnets and route tables → ours. Pure.
 
-use crate::network::{stack, tags};
+pub(super) use crate::network::Unreadable;
+use crate::network::{stack, tags, unreadable};
+use crate::route_tables::{blackhole, destination, is_main, route_to, subnets, target, written};
 use aws_sdk_ec2::types::{
-    Address, AvailabilityMode, ConnectivityType, NatGateway, NatGatewayState, Route, RouteOrigin, RouteState,
-    RouteTable, RouteTableAssociation, RouteTableAssociationStateCode, Subnet,
+    Address, AvailabilityMode, ConnectivityType, NatGateway, NatGatewayState, Route, RouteTable, Subnet,
 };
 use jiff::Timestamp;
 use topology::nat::{
@@ -14,18 +15,6 @@ use topology::{ResourceId, ZoneLetter};
 
 /// Everywhere.
 pub(super) const DEFAULT: &str = "0.0.0.0/0";
-
-/// What EC2 said and nobody here can read. Whoever meets one knows nothing of the whole list: planning on the rest would be guessing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} cannot be read: {problem}")]
-pub(super) struct Unreadable {
-    what: String,
-    problem: String,
-}
-
-fn unreadable(what: Option<&str>, problem: impl Into<String>) -> Unreadable {
-    Unreadable { what: what.unwrap_or("something without an id").into(), problem: problem.into() }
-}
 
 /// A gateway.
 pub(super) fn gateway(gateway: &NatGateway) -> Result<ObservedGateway, Unreadable> {
@@ -115,17 +104,10 @@ pub(super) fn subnet(subnet: &Subnet, region: &str) -> Result<Option<ObservedSub
 /// A route table.
 pub(super) fn table(table: &RouteTable) -> Result<ObservedTable, Unreadable> {
     let id = table.route_table_id().ok_or_else(|| unreadable(None, "a route table has no id"))?;
-    let mut subnets = std::collections::BTreeMap::new();
-    for association in table.associations().iter().filter(|association| holds(association)) {
-        // One of a gateway (edge association) routes what comes in.
-        let Some(subnet) = association.subnet_id().filter(|id| !id.is_empty()) else { continue };
-        let association = association.route_table_association_id();
-        let association = association.ok_or_else(|| unreadable(Some(id), "an association has no id"))?;
-        subnets.insert(subnet.into(), association.into());
-    }
+    let subnets = subnets(table).ok_or_else(|| unreadable(Some(id), "an association has no id"))?;
     Ok(ObservedTable {
         id: id.into(),
-        main: table.associations().iter().any(|association| association.main() == Some(true)),
+        main: is_main(table),
         subnets,
         default: default_route(table),
         others: table.routes().iter().filter_map(other).collect(),
@@ -133,68 +115,21 @@ pub(super) fn table(table: &RouteTable) -> Result<ObservedTable, Unreadable> {
     })
 }
 
-fn holds(association: &RouteTableAssociation) -> bool {
-    let state = association.association_state().and_then(|state| state.state());
-    !matches!(
-        state,
-        Some(
-            RouteTableAssociationStateCode::Disassociating
-                | RouteTableAssociationStateCode::Disassociated
-                | RouteTableAssociationStateCode::Failed
-        )
-    )
-}
-
-/// The table's route for 0.0.0.0/0: of several, the one that somebody wrote is the one that is followed
-/// (<https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html>).
+/// The table's route for 0.0.0.0/0.
 pub(super) fn default_route(table: &RouteTable) -> Option<DefaultRoute> {
-    let mut routes: Vec<&Route> =
-        table.routes().iter().filter(|route| route.destination_cidr_block() == Some(DEFAULT)).collect();
-    routes.sort_by_key(|route| !written(route));
-    let route = routes.first()?;
-    Some(DefaultRoute {
-        target: target(route),
-        blackhole: route.state() == Some(&RouteState::Blackhole),
-        written: written(route),
-    })
+    let route = route_to(table, DEFAULT)?;
+    Some(DefaultRoute { target: target(route), blackhole: blackhole(route), written: written(route) })
 }
 
 /// Any other route. `None`: the default route, or `local`.
 fn other(route: &Route) -> Option<OtherRoute> {
-    let destination = route
-        .destination_cidr_block()
-        .or(route.destination_ipv6_cidr_block())
-        .or(route.destination_prefix_list_id())
-        .filter(|destination| *destination != DEFAULT)?;
+    let destination = destination(route).filter(|destination| *destination != DEFAULT)?;
     let target = target(route);
     (target.as_str() != "local").then(|| OtherRoute {
         destination: destination.into(),
         target,
         written: written(route),
     })
-}
-
-fn written(route: &Route) -> bool {
-    matches!(route.origin(), Some(RouteOrigin::CreateRoute | RouteOrigin::CreateRouteTable))
-}
-
-/// Where a route leads. An instance is reached by its interface, which is named beside it. A black hole may have lost its target
-/// altogether.
-fn target(route: &Route) -> ResourceId {
-    let named = [
-        route.nat_gateway_id(),
-        route.gateway_id(),
-        route.network_interface_id(),
-        route.instance_id(),
-        route.transit_gateway_id(),
-        route.vpc_peering_connection_id(),
-        route.egress_only_internet_gateway_id(),
-        route.local_gateway_id(),
-        route.carrier_gateway_id(),
-        route.core_network_arn(),
-        route.odb_network_arn(),
-    ];
-    named.into_iter().flatten().find(|id| !id.is_empty()).unwrap_or("nothing").into()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub enum Field {
     NatGateway,
     /// An Elastic IP address for a NAT gateway: whether it is allocated.
     NatAddress,
-    /// The default route of a subnet in a tier with `route: nat`.
+    /// The default route of a subnet in a tier with `route: nat`, in the table that the subnet uses.
     NatDefaultRoute,
     /// Whether a connection of an endpoint service is accepted.
     EndpointConnection,
@@ -29,6 +29,18 @@ pub enum Field {
     EndpointServicePrincipals,
     /// The load balancers behind an endpoint service.
     EndpointServiceLoadBalancers,
+    /// Every other route of a declared subnet's route table that somebody wrote.
+    TableRoute,
+    /// Which route table a declared subnet uses.
+    TableAssociation,
+    /// A declared subnet's route table: whether it exists again after somebody deleted it.
+    RouteTable,
+    /// Whether an internet gateway is attached to a VPC.
+    GatewayAttachment,
+    /// Whether a subnet gives public addresses to what is launched in it.
+    PublicIpOnLaunch,
+    /// The DNS attributes of a VPC.
+    VpcDns,
 }
 
 impl Field {
@@ -45,6 +57,12 @@ impl Field {
         Self::EndpointServiceAcceptance,
         Self::EndpointServicePrincipals,
         Self::EndpointServiceLoadBalancers,
+        Self::TableRoute,
+        Self::TableAssociation,
+        Self::RouteTable,
+        Self::GatewayAttachment,
+        Self::PublicIpOnLaunch,
+        Self::VpcDns,
     ];
 
     /// The one control that changes it.
@@ -57,6 +75,12 @@ impl Field {
             | Self::EndpointServiceAcceptance
             | Self::EndpointServicePrincipals
             | Self::EndpointServiceLoadBalancers => ControlId::PrivateLink,
+            Self::TableRoute
+            | Self::TableAssociation
+            | Self::RouteTable
+            | Self::GatewayAttachment
+            | Self::PublicIpOnLaunch
+            | Self::VpcDns => ControlId::Routes,
         }
     }
 }
@@ -75,6 +99,12 @@ impl fmt::Display for Field {
             Self::EndpointServiceAcceptance => "acceptance of endpoint services",
             Self::EndpointServicePrincipals => "allowed principals of endpoint services",
             Self::EndpointServiceLoadBalancers => "load balancers of endpoint services",
+            Self::TableRoute => "other routes of subnets' route tables",
+            Self::TableAssociation => "route tables that subnets use",
+            Self::RouteTable => "route tables that were deleted",
+            Self::GatewayAttachment => "attachments of internet gateways",
+            Self::PublicIpOnLaunch => "public addresses on launch in subnets",
+            Self::VpcDns => "DNS attributes of VPCs",
         })
     }
 }

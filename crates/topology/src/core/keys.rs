@@ -140,3 +140,12 @@ impl fmt::Display for ResourceKey {
         write!(f, "{place}/{id}")
     }
 }
+
+/// Something that an action is about, with what a person calls it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thing {
+    /// Its key.
+    pub key: ResourceKey,
+    /// What a person calls it, such as `main/nat-a` or `main/private-a`.
+    pub name: String,
+}

@@ -1,17 +1,9 @@
 //! The mutations that the control can plan.
 
-use crate::core::{ResourceId, ResourceKey, VpcId};
+pub use crate::core::Thing;
+use crate::core::{ResourceId, VpcId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Something that a change is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Thing {
-    /// Its key.
-    pub key: ResourceKey,
-    /// What a person calls it, such as `main/nat-a` or `main/private-a`.
-    pub name: String,
-}
 
 /// A gateway to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

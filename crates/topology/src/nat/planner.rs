@@ -7,8 +7,8 @@ use super::facts::Facts;
 use super::posts::posts;
 use super::{Change, Desired, Gateways, Observed, ObservedVpc, Thing, addresses, making, routes, surplus};
 use crate::core::{
-    Drift, Held, Place, Plan, ResourceId, ResourceKey, Seen, Severity, Standing, Step, Subject, Unseen, Verb, VpcName,
-    Wait, ZoneLetter,
+    Drift, Held, Place, Plan, Ranked, ResourceId, ResourceKey, Seen, Severity, Standing, Step, Subject, Unseen, Verb,
+    VpcName, Wait, ZoneLetter,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
@@ -41,7 +41,7 @@ pub(super) enum Rank {
 }
 
 pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standing: &Standing) -> Plan<Change> {
-    let mut builder = Builder { place, now: standing.now, plan: Plan::default(), steps: vec![] };
+    let mut builder = Builder { place, now: standing.now, plan: Plan::default(), steps: Ranked::default() };
     if let Seen::Unknown(Unseen::Failed { retryable, why }) = &observed.addresses {
         builder.blind(*retryable, format!("the addresses: {why}"));
     }
@@ -89,8 +89,7 @@ pub(super) struct Builder<'a> {
     place: &'a Place,
     now: Timestamp,
     plan: Plan<Change>,
-    /// Edges are positions in this list.
-    steps: Vec<(Rank, Step<Change>)>,
+    steps: Ranked<Rank, Change>,
 }
 
 impl<'a> Builder<'a> {
@@ -194,8 +193,7 @@ impl<'a> Builder<'a> {
 
     /// How many addresses the plan asks for so far.
     pub(super) fn allocations(&self) -> usize {
-        let asks = |(_, step): &&(Rank, Step<Change>)| matches!(step.action, Change::AllocateAddress { .. });
-        self.steps.iter().filter(asks).count()
+        self.steps.actions().filter(|action| matches!(action, Change::AllocateAddress { .. })).count()
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -204,8 +202,7 @@ impl<'a> Builder<'a> {
 
     /// Appends a step and answers its position, for the edges of later steps.
     pub(super) fn step(&mut self, rank: Rank, step: Step<Change>) -> usize {
-        self.steps.push((rank, step));
-        self.steps.len() - 1
+        self.steps.push(rank, step)
     }
 
     pub(super) fn drift(&mut self, thing: &Thing, severity: Severity, summary: String) {
@@ -257,26 +254,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Puts the steps of every VPC in one line, by rank, and makes edges point to places in that line.
+    /// Puts the steps of every VPC in one line, by rank.
     fn finish(self) -> Plan<Change> {
         let Self { place: _, now: _, mut plan, steps } = self;
-        let mut order: Vec<usize> = (0..steps.len()).collect();
-        order.sort_by_key(|index| steps.get(*index).map(|(rank, _)| *rank));
-        let mut position = vec![0; steps.len()];
-        for (place, index) in order.iter().enumerate() {
-            if let Some(slot) = position.get_mut(*index) {
-                *slot = place;
-            }
-        }
-        let moved = |edges: &[usize]| -> Vec<usize> {
-            let mut edges: Vec<usize> = edges.iter().filter_map(|edge| position.get(*edge).copied()).collect();
-            edges.sort_unstable();
-            edges
-        };
-        for index in order {
-            let Some((_, step)) = steps.get(index) else { continue };
-            plan.push(Step { after: moved(&step.after), needs: moved(&step.needs), ..step.clone() });
-        }
+        steps.line_up(&mut plan);
         plan.drifts.sort_by_key(|drift| Reverse(drift.severity));
         plan
     }

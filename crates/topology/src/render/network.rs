@@ -17,8 +17,12 @@ pub(super) fn subnet_id(vpc: &VpcName, tier: &str, zone: &str) -> String {
     logical(&[vpc.as_str(), tier, zone], "Subnet")
 }
 
-pub(super) fn table_id(vpc: &VpcName, tier: &str, zone: &str) -> String {
+pub(crate) fn table_id(vpc: &VpcName, tier: &str, zone: &str) -> String {
     logical(&[vpc.as_str(), tier, zone], "RouteTable")
+}
+
+pub(crate) fn gateway_id(vpc: &VpcName) -> String {
+    logical(&[vpc.as_str()], "InternetGateway")
 }
 
 pub(super) fn group_id(vpc: &VpcName, group: &GroupName) -> String {
@@ -38,9 +42,9 @@ pub(super) fn vpc(template: &mut Template, name: &VpcName, vpc: &Vpc) -> Result<
     template.output(format!("{id}Id"), format!("VPC {name}"), reference(&id), None);
 
     let attachment = logical(&[name.as_str()], "InternetGatewayAttachment");
-    let gateway = logical(&[name.as_str()], "InternetGateway");
+    let gateway = gateway_id(name);
     if vpc.internet_gateway == Some(true) {
-        let tags = template.tags(&[name.as_str()], &[]);
+        let tags = template.tags(&[name.as_str()], &[("plumbline:vpc", name.as_str())]);
         template.resource(gateway.clone(), Resource::new("AWS::EC2::InternetGateway", json!({ "Tags": tags })))?;
         let properties = json!({ "VpcId": reference(&id), "InternetGatewayId": reference(&gateway) });
         template.resource(attachment.clone(), Resource::new("AWS::EC2::VPCGatewayAttachment", properties))?;
@@ -50,7 +54,8 @@ pub(super) fn vpc(template: &mut Template, name: &VpcName, vpc: &Vpc) -> Result<
     for (tier, declared, subnet) in vpc.subnets() {
         let (tier, zone) = (tier.as_str(), subnet.zone.as_str());
         let parts = [name.as_str(), tier, zone];
-        let of_tier = [("plumbline:tier", tier)];
+        // What a table is for: somebody may move its association, and it is moved back to the one that says so.
+        let of_tier = [("plumbline:vpc", name.as_str()), ("plumbline:tier", tier), ("plumbline:zone", zone)];
         let (subnet_id, table_id) = (subnet_id(name, tier, zone), table_id(name, tier, zone));
         let properties = json!({
             "VpcId": reference(&id),

@@ -7,6 +7,7 @@ mod groups;
 mod hostile;
 mod network;
 mod references;
+mod routes;
 mod rules;
 mod services;
 mod shape;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::clients::wire::{Reply, Wire};
+use aws_sdk_ec2::types::Tag;
 use topology::ControlId;
 use topology::nat::Thing;
 

@@ -1,7 +1,10 @@
 use super::*;
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types::builders::{NatGatewayBuilder, RouteBuilder};
-use aws_sdk_ec2::types::{NatGatewayAddress, RouteTableAssociationState, ServiceManaged, Tag};
+use aws_sdk_ec2::types::{
+    NatGatewayAddress, RouteOrigin, RouteState, RouteTableAssociation, RouteTableAssociationState,
+    RouteTableAssociationStateCode, ServiceManaged, Tag,
+};
 use topology::StackId;
 
 fn tag(key: &str, value: &str) -> Tag {

@@ -67,6 +67,10 @@ mod privatelink {
     every!(PrivateLink);
 }
 
+mod routes {
+    every!(Routes);
+}
+
 mod security_groups {
     every!(SecurityGroups);
 }

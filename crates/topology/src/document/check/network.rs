@@ -1,7 +1,7 @@
 //! A VPC: its ranges, zones, tiers and NAT gateways.
 
 use super::groups::Groups;
-use super::{Around, Check, cidr, endpoints, flow_logs, groups, names, nat, units};
+use super::{Around, Check, cidr, endpoints, flow_logs, groups, names, nat, routes, units};
 use crate::core::{TierName, ZoneLetter};
 use crate::document::model::{self, Zone};
 use crate::document::problem::{Draft, Span};
@@ -70,10 +70,7 @@ pub(super) fn vpc(check: Check<'_>, around: &Around<'_>, name: &str, written: &m
         Some(at) => at.get().and_then(|(list, span)| zones(check, list, span)),
     };
     let tiers = tiers(check, written, range, zones.as_deref());
-    let dns = written.dns.read().map_or(Dns::default(), |dns| {
-        let model::Dns { support, hostnames } = dns;
-        Dns { support: support.read().copied(), hostnames: hostnames.read().copied() }
-    });
+    let dns = written.dns.read().map_or(Dns::default(), |dns| routes::dns(check, dns));
     let internet_gateway = written.internet_gateway.read().copied();
     gateway(check, written, &tiers);
     let nat = nat::nat(check, around.environment, written, &tiers, zones.as_deref());
@@ -165,7 +162,9 @@ fn tiers(
     let mut ranges: Vec<(Ipv4Net, Span)> = vec![];
     for Entry { name, name_span, value } in entries {
         names::plain(check, "tier name", name, *name_span);
-        let Some(model::Tier { route, subnets, availability_zones, public_ips }) = &value.value else { continue };
+        let Some(model::Tier { route, subnets, availability_zones, public_ips, extra_routes }) = &value.value else {
+            continue;
+        };
         if route.is_none() {
             check.missing(*name_span, "route", "internet");
         }
@@ -233,6 +232,7 @@ fn tiers(
                 model::PublicIps::OnRequest => PublicIps::OnRequest,
                 model::PublicIps::OnLaunch => PublicIps::OnLaunch,
             }),
+            extra_routes: routes::extra(check, extra_routes, route.read(), vpc.map(|(range, _)| range)),
         };
         if let (Some(PublicIps::OnLaunch), Some((route, span))) = (tier.public_ips, route.read_at())
             && *route != model::Route::Internet

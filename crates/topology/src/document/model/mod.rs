@@ -10,11 +10,12 @@ mod text;
 
 pub(crate) use groups::{EgressRule, ForeignRule, IngressRule, SecurityGroup, Undeclared};
 pub(crate) use network::{
-    AddressTag, CloudWatchLogs, Dns, Endpoint, EndpointKind, FileFormat, FlowLog, Nat, NatMode, Partitions, PublicIps,
-    Route, S3Logs, Tier, Traffic, Vpc,
+    AddressTag, CloudWatchLogs, Dns, Endpoint, EndpointKind, ExtraRoute, FileFormat, FlowLog, Nat, NatMode, Partitions,
+    PublicIps, Route, S3Logs, Tier, Traffic, Vpc,
 };
 pub(crate) use text::{
-    Account, Allocation, Cidr, Duration, Icmp, Peer, Ports, Protocol, RegionCode, Retention, TimeOfDay, Zone,
+    Account, Allocation, Cidr, Destination, Duration, Icmp, Peer, Ports, Protocol, RegionCode, Retention, Target,
+    TimeOfDay, Zone,
 };
 
 use super::wrap::{At, Named};
@@ -108,6 +109,8 @@ pub(crate) struct Controls {
     pub(crate) nat: Option<At<ControlSettings>>,
     /// The connections of endpoint services.
     pub(crate) privatelink: Option<At<ControlSettings>>,
+    /// Route tables by their subnets, internet gateways, public addresses on launch, and DNS.
+    pub(crate) routes: Option<At<ControlSettings>>,
 }
 
 /// A stretch of every week, in UTC.

@@ -1,6 +1,6 @@
 //! VPCs as they are written.
 
-use super::{Allocation, Cidr, Duration, Retention, SecurityGroup, Undeclared, Zone};
+use super::{Allocation, Cidr, Destination, Duration, Retention, SecurityGroup, Target, Undeclared, Zone};
 use crate::document::wrap::{At, Form, Named};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -59,6 +59,20 @@ pub(crate) struct Tier {
     pub(crate) availability_zones: Option<At<Vec<At<Zone>>>>,
     /// Whether things in this tier may have public addresses. Left out: not managed.
     pub(crate) public_ips: Option<At<PublicIps>>,
+    /// Routes that its route tables may have besides, such as `{ to: 10.8.0.0/16, via: transit-gateway }`. Left out or `[]`: none.
+    pub(crate) extra_routes: Option<At<Vec<At<ExtraRoute>>>>,
+}
+
+/// A route besides what `route` says: `to`, `via`, or both. One with a range and the id of its target is kept, and made again if it
+/// is missing; any other is only allowed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
+pub(crate) struct ExtraRoute {
+    /// Where to. Left out: anywhere.
+    pub(crate) to: Option<At<Destination>>,
+    /// What it leads to. Left out: anything but a gateway of the internet.
+    pub(crate) via: Option<At<Target>>,
 }
 
 /// Where a tier's default route goes.

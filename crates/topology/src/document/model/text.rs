@@ -76,6 +76,20 @@ text!(
     Peer(String), { "type": "string", "minLength": 1 }
 );
 text!(
+    /// Where a route leads to: an IPv4 range, an IPv6 range in quotes, or a prefix list (pl-…).
+    Destination(String), { "type": "string", "minLength": 1 }
+);
+text!(
+    /// What a route leads through: a kind of target such as transit-gateway, or the id of one, such as tgw-0123456789abcdef0.
+    Target(String), { "anyOf": [
+        { "enum": [
+            "transit-gateway", "peering", "virtual-private-gateway", "network-interface", "vpc-endpoint", "local-gateway",
+            "nat-gateway", "egress-only-internet-gateway", "carrier-gateway", "internet-gateway"
+        ] },
+        { "type": "string", "pattern": "^(tgw|pcx|vgw|eni|vpce|lgw|nat|eigw|cagw|igw)-([0-9a-f]{8}|[0-9a-f]{17})$" }
+    ] }
+);
+text!(
     /// A port, or a range such as 8000-8100.
     Ports(Word), { "anyOf": [
         { "type": "integer", "minimum": 0, "maximum": 65535 },
