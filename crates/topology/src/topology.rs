@@ -1,7 +1,7 @@
 //! A topology: a document that has been read, checked and resolved to concrete values.
 
 use crate::core::{AccountId, ControlId, Region, ServiceName, TopologyId, VpcName};
-use crate::flow_logs;
+use crate::{exposure, flow_logs};
 use crate::network::{EndpointService, Environment, State, Vpc};
 use crate::{nat, privatelink, security_groups};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,8 @@ pub struct Topology {
     pub nat: Option<nat::Desired>,
     /// What the `flow-logs` control keeps; `None` when no VPC says anything of flow logs.
     pub flow_logs: Option<flow_logs::Desired>,
+    /// What the `exposure` control keeps; `None` when no tier says anything of public addresses or groups.
+    pub exposure: Option<exposure::Desired>,
 }
 
 impl Topology {
@@ -66,6 +68,7 @@ impl Topology {
             security_groups: None,
             nat: None,
             flow_logs: None,
+            exposure: None,
         }
     }
 

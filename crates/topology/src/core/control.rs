@@ -19,11 +19,13 @@ pub enum ControlId {
     /// The connections of endpoint services.
     #[serde(rename = "privatelink")]
     PrivateLink,
+    /// What has public addresses, and which groups are attached.
+    Exposure,
 }
 
 impl ControlId {
     /// All of them, in the order in which they are shown.
-    pub const ALL: &'static [Self] = &[Self::SecurityGroups, Self::FlowLogs, Self::Nat, Self::PrivateLink];
+    pub const ALL: &'static [Self] = &[Self::SecurityGroups, Self::FlowLogs, Self::Nat, Self::PrivateLink, Self::Exposure];
 
     /// Its name in documents, queues, functions and the ledger.
     pub const fn name(self) -> &'static str {
@@ -32,6 +34,7 @@ impl ControlId {
             Self::FlowLogs => "flow-logs",
             Self::Nat => "nat",
             Self::PrivateLink => "privatelink",
+            Self::Exposure => "exposure",
         }
     }
 
@@ -73,6 +76,11 @@ pub trait Control: Sized + Send + Sync + 'static {
         observed: &Self::Observed,
         standing: &Standing,
     ) -> Plan<Self::Action>;
+    /// Other ids by which events call what a drift is kept under: pairs of such an id and the drift's. Without them nobody could say
+    /// who did it.
+    fn also_called(_: &Self::Observed) -> Vec<(ResourceId, ResourceId)> {
+        vec![]
+    }
 }
 
 /// What an observation covers.

@@ -29,6 +29,12 @@ pub enum Field {
     EndpointServicePrincipals,
     /// The load balancers behind an endpoint service.
     EndpointServiceLoadBalancers,
+    /// Whether a database instance has a public address.
+    DatabasePublicAccess,
+    /// Whether the tasks of an ECS service get public addresses.
+    ServicePublicIp,
+    /// Which Elastic IP address is associated with a network interface in a tier with `public_ips: never`.
+    InterfaceAddress,
 }
 
 impl Field {
@@ -45,6 +51,9 @@ impl Field {
         Self::EndpointServiceAcceptance,
         Self::EndpointServicePrincipals,
         Self::EndpointServiceLoadBalancers,
+        Self::DatabasePublicAccess,
+        Self::ServicePublicIp,
+        Self::InterfaceAddress,
     ];
 
     /// The one control that changes it.
@@ -57,6 +66,7 @@ impl Field {
             | Self::EndpointServiceAcceptance
             | Self::EndpointServicePrincipals
             | Self::EndpointServiceLoadBalancers => ControlId::PrivateLink,
+            Self::DatabasePublicAccess | Self::ServicePublicIp | Self::InterfaceAddress => ControlId::Exposure,
         }
     }
 }
@@ -75,6 +85,9 @@ impl fmt::Display for Field {
             Self::EndpointServiceAcceptance => "acceptance of endpoint services",
             Self::EndpointServicePrincipals => "allowed principals of endpoint services",
             Self::EndpointServiceLoadBalancers => "load balancers of endpoint services",
+            Self::DatabasePublicAccess => "public access of database instances",
+            Self::ServicePublicIp => "public addresses of tasks of ECS services",
+            Self::InterfaceAddress => "Elastic IP addresses of interfaces in tiers with `public_ips: never`",
         })
     }
 }

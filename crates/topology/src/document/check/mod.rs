@@ -105,12 +105,13 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         Some(model::State::Retired) => State::Retired,
     };
     let mut modes = BTreeMap::new();
-    if let Some(model::Controls { security_groups, flow_logs, nat, privatelink }) = controls.read() {
+    if let Some(model::Controls { security_groups, flow_logs, nat, privatelink, exposure }) = controls.read() {
         let written = [
             (ControlId::SecurityGroups, security_groups),
             (ControlId::FlowLogs, flow_logs),
             (ControlId::Nat, nat),
             (ControlId::PrivateLink, privatelink),
+            (ControlId::Exposure, exposure),
         ];
         modes.extend(written.into_iter().filter_map(|(control, settings)| {
             let model::ControlSettings { mode } = settings.read()?;
@@ -180,6 +181,9 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     flow_logs::one_retention(check, entries, &resolved);
     let id = TopologyId::from(id.read()?.as_str());
     let flow_logs = logged(id.as_str(), state, &resolved);
+    let exposure = (state == State::Active)
+        .then(|| crate::exposure::Desired::of(&id, &resolved, privatelink.values()))
+        .flatten();
     let production = environment == Environment::Production;
     let topology = id.clone();
     let nat =
@@ -200,6 +204,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         security_groups: (!desired.vpcs.is_empty()).then_some(desired),
         nat,
         flow_logs,
+        exposure,
     })
 }
 

@@ -108,6 +108,8 @@ pub(crate) struct Controls {
     pub(crate) nat: Option<At<ControlSettings>>,
     /// The connections of endpoint services.
     pub(crate) privatelink: Option<At<ControlSettings>>,
+    /// What has public addresses, and which groups are attached.
+    pub(crate) exposure: Option<At<ControlSettings>>,
 }
 
 /// A stretch of every week, in UTC.

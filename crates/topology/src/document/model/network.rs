@@ -59,6 +59,8 @@ pub(crate) struct Tier {
     pub(crate) availability_zones: Option<At<Vec<At<Zone>>>>,
     /// Whether things in this tier may have public addresses. Left out: not managed.
     pub(crate) public_ips: Option<At<PublicIps>>,
+    /// The groups that databases and network interfaces in this tier carry, and no others. Left out: not managed.
+    pub(crate) security_groups: Option<At<Vec<At<String>>>>,
 }
 
 /// Where a tier's default route goes.
