@@ -5,7 +5,7 @@ use crate::exposure::Estate;
 use crate::rig::{Twin, World, elsewhere};
 use reconciler::{Apply, Bound, ClientToken, Fault, FaultClass, Observe};
 use std::collections::{BTreeMap, BTreeSet};
-use topology::exposure::{Change, Desired, Exposure, Listing, Network, Observed, ObservedVpc};
+use topology::exposure::{Change, Desired, Exposure, Listing, TaskNetwork, Observed, ObservedVpc};
 use topology::{Place, Receipt, ResourceId, Scope, Seen, Unseen, VpcId, VpcName};
 
 /// A shared in-memory estate. Clones are the same one.
@@ -69,7 +69,7 @@ impl Estate {
                 (self.modify_database(identifier, *public).map(|()| vec![]), "DBInstanceNotFound")
             }
             Change::Service { service: _, name: _, cluster, service_name, network, public } => {
-                let Network { subnets, groups } = network;
+                let TaskNetwork { subnets, groups } = network;
                 let updated = self.update_service(cluster, service_name, subnets, groups, *public);
                 (updated.map(|()| vec![]), "ServiceNotFoundException")
             }

@@ -30,7 +30,7 @@ pub enum Change {
         /// Its name there.
         service_name: String,
         /// What of its network stays.
-        network: Network,
+        network: TaskNetwork,
         /// Whether its tasks shall have public addresses.
         public: bool,
     },
@@ -58,7 +58,7 @@ pub enum Change {
 
 /// The network of a service's tasks, but for their public addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Network {
+pub struct TaskNetwork {
     /// The subnets.
     pub subnets: Vec<ResourceId>,
     /// The security groups.

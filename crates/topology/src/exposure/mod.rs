@@ -31,7 +31,7 @@ mod observed;
 mod planner;
 mod services;
 
-pub use change::{Change, Network};
+pub use change::{Change, TaskNetwork};
 pub use control::Exposure;
 pub use desired::{Desired, DesiredTier, DesiredVpc};
 pub use observed::{

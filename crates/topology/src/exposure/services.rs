@@ -1,7 +1,7 @@
 //! Services of ECS.
 
 use super::planner::Builder;
-use super::{Change, Controller, Network, Service};
+use super::{Change, Controller, TaskNetwork, Service};
 use crate::core::Severity;
 
 pub(super) fn plan(builder: &mut Builder<'_>, services: &[&Service]) {
@@ -18,7 +18,7 @@ pub(super) fn plan(builder: &mut Builder<'_>, services: &[&Service]) {
                     name,
                     cluster: cluster.clone(),
                     service_name: own.clone(),
-                    network: Network { subnets: subnets.clone(), groups: groups.clone() },
+                    network: TaskNetwork { subnets: subnets.clone(), groups: groups.clone() },
                     public: false,
                 };
                 let caveat = "ECS starts a deployment: tasks that run keep their public addresses until they are replaced";
