@@ -1,8 +1,8 @@
 //! A topology: a document that has been read, checked and resolved to concrete values.
 
 use crate::core::{AccountId, ControlId, Region, ServiceName, TopologyId, VpcName};
-use crate::{exposure, flow_logs};
 use crate::network::{EndpointService, Environment, State, Vpc};
+use crate::{exposure, flow_logs};
 use crate::{nat, privatelink, security_groups};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -42,8 +42,11 @@ fn meddling() -> impl Strategy<Value = Vec<Meddling>> {
             .prop_map(|(tier, public, status, cluster)| Meddling::Database { tier, public, status, cluster }),
         (tier(), any::<bool>(), 0..CONTROLLERS.len(), any::<bool>())
             .prop_map(|(tier, public, controller, rolling)| Meddling::Service { tier, public, controller, rolling }),
-        (tier(), 0..3_usize, 0..KINDS.len())
-            .prop_map(|(tier, address, kind)| Meddling::Interface { tier, address, kind }),
+        (tier(), 0..3_usize, 0..KINDS.len()).prop_map(|(tier, address, kind)| Meddling::Interface {
+            tier,
+            address,
+            kind
+        }),
         (tier(), any::<bool>()).prop_map(|(tier, facing)| Meddling::Balancer { tier, facing }),
         Just(Meddling::Settle),
     ];

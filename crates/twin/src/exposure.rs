@@ -189,7 +189,10 @@ impl Estate {
             on.clone().filter(|(_, known)| known == association).map(|(interface, _)| interface)
         };
         let Some(interface) = self.addresses.values().find_map(on) else {
-            return refusal("InvalidAssociationID.NotFound", format!("The association ID '{association}' does not exist"));
+            return refusal(
+                "InvalidAssociationID.NotFound",
+                format!("The association ID '{association}' does not exist"),
+            );
         };
         if self.interfaces.get(&interface).is_some_and(|interface| interface.managed) {
             return refusal("AuthFailure", "You do not have permission to access the specified resource.");
@@ -292,7 +295,12 @@ impl Estate {
     ///
     /// # Errors
     /// What its interface is refused for.
-    pub fn run_task(&mut self, subnet: &ResourceId, groups: &[ResourceId], public: bool) -> Result<ResourceId, Refusal> {
+    pub fn run_task(
+        &mut self,
+        subnet: &ResourceId,
+        groups: &[ResourceId],
+        public: bool,
+    ) -> Result<ResourceId, Refusal> {
         let id = self.create_interface(subnet, groups)?;
         self.serial += 1;
         let Place { account, region } = &self.place;
@@ -322,7 +330,10 @@ impl Estate {
             return refusal("ServiceNotFoundException", "Service not found.");
         };
         if service.controller != Controller::Ecs {
-            return refusal("InvalidParameterException", "Unable to update network parameters on services with a CODE_DEPLOY deployment controller.");
+            return refusal(
+                "InvalidParameterException",
+                "Unable to update network parameters on services with a CODE_DEPLOY deployment controller.",
+            );
         }
         (service.subnets, service.groups) = (subnets.to_vec(), groups.to_vec());
         service.public = public;

@@ -5,7 +5,7 @@ use crate::exposure::Estate;
 use crate::rig::{Twin, World, elsewhere};
 use reconciler::{Apply, Bound, ClientToken, Fault, FaultClass, Observe};
 use std::collections::{BTreeMap, BTreeSet};
-use topology::exposure::{Change, Desired, Exposure, Listing, TaskNetwork, Observed, ObservedVpc};
+use topology::exposure::{Change, Desired, Exposure, Listing, Observed, ObservedVpc, TaskNetwork};
 use topology::{Place, Receipt, ResourceId, Scope, Seen, Unseen, VpcId, VpcName};
 
 /// A shared in-memory estate. Clones are the same one.

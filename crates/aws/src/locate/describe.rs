@@ -36,6 +36,7 @@ impl Network {
                 Kind::FlowLog => self.flow_logs(place, chunk).await?,
                 Kind::EndpointService => self.services(place, chunk).await?,
                 Kind::EndpointConnection => self.connections(place, chunk).await?,
+                Kind::NetworkInterface => self.interfaces(place, chunk).await?,
             });
         }
         // Associations of the same tables come along unasked.
@@ -82,6 +83,20 @@ impl Network {
                     .iter()
                     .filter_map(|subnet| Some((subnet.subnet_id()?.into(), subnet.vpc_id().map(VpcId::from)))),
             );
+        }
+        Ok(found)
+    }
+
+    async fn interfaces(&self, place: &Place, ids: &[&str]) -> Result<Whereabouts, Fault> {
+        let by = filter("network-interface-id", ids.to_vec());
+        let request = self.clients.regional(place)?.ec2.describe_network_interfaces().filters(by);
+        let mut pages = request.into_paginator().send();
+        let mut found = Whereabouts::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| fault("DescribeNetworkInterfaces", &error))?;
+            found.extend(page.network_interfaces().iter().filter_map(|interface| {
+                Some((interface.network_interface_id()?.into(), interface.vpc_id().map(VpcId::from)))
+            }));
         }
         Ok(found)
     }

@@ -21,6 +21,8 @@ pub(super) enum Kind {
     EndpointService,
     /// `vpce-`: a consumer's endpoint, as the provider of its service sees it.
     EndpointConnection,
+    /// `eni-`
+    NetworkInterface,
 }
 
 impl Kind {
@@ -36,6 +38,7 @@ impl Kind {
             "fl" => Self::FlowLog,
             "vpce-svc" => Self::EndpointService,
             "vpce" => Self::EndpointConnection,
+            "eni" => Self::NetworkInterface,
             _ => return None,
         })
     }
@@ -48,6 +51,7 @@ impl Kind {
             ControlId::FlowLogs => &[Self::FlowLog],
             ControlId::Nat => &[Self::NatGateway, Self::RouteTable, Self::RouteTableAssociation, Self::Subnet],
             ControlId::PrivateLink => &[Self::EndpointService, Self::EndpointConnection],
+            ControlId::Exposure => &[Self::NetworkInterface, Self::Subnet],
         }
     }
 }
@@ -65,6 +69,7 @@ mod tests {
             ("rtbassoc-01234567", Some(Kind::RouteTableAssociation)),
             ("vpce-svc-01234567", Some(Kind::EndpointService)),
             ("vpce-01234567", Some(Kind::EndpointConnection)),
+            ("eni-01234567", Some(Kind::NetworkInterface)),
             ("vpc-01234567", None),
             ("eipalloc-01234567", None),
             ("igw-01234567", None),
@@ -76,12 +81,13 @@ mod tests {
     }
 
     #[test]
-    fn no_kind_is_located_by_two_controls() {
-        let all = [ControlId::SecurityGroups, ControlId::FlowLogs, ControlId::Nat, ControlId::PrivateLink];
-        let mut kinds: Vec<Kind> = all.into_iter().flat_map(Kind::located_by).copied().collect();
-        let many = kinds.len();
-        kinds.sort();
-        kinds.dedup();
-        assert_eq!(kinds.len(), many);
+    fn every_control_locates_something_and_nothing_twice() {
+        for control in ControlId::ALL {
+            let mut kinds = Kind::located_by(*control).to_vec();
+            let many = kinds.len();
+            kinds.sort();
+            kinds.dedup();
+            assert!(many > 0 && kinds.len() == many, "{control}: {kinds:?}");
+        }
     }
 }

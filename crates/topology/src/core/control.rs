@@ -25,7 +25,8 @@ pub enum ControlId {
 
 impl ControlId {
     /// All of them, in the order in which they are shown.
-    pub const ALL: &'static [Self] = &[Self::SecurityGroups, Self::FlowLogs, Self::Nat, Self::PrivateLink, Self::Exposure];
+    pub const ALL: &'static [Self] =
+        &[Self::SecurityGroups, Self::FlowLogs, Self::Nat, Self::PrivateLink, Self::Exposure];
 
     /// Its name in documents, queues, functions and the ledger.
     pub const fn name(self) -> &'static str {

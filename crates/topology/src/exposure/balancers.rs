@@ -19,7 +19,8 @@ pub(super) fn plan(
         let summary = match home {
             Some(home) => format!("the load balancer faces the internet from tier {}", home.tier),
             None if declared.internal.contains(own) => {
-                "the load balancer faces the internet, and an endpoint service is declared behind which it is internal".into()
+                "the load balancer faces the internet, and an endpoint service is declared behind which it is internal"
+                    .into()
             }
             None => continue,
         };

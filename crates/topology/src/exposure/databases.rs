@@ -26,9 +26,11 @@ impl Status {
         match status {
             "available" | "storage-optimization" | "storage-full" => Self::Open,
             "deleting" => Self::Going,
-            "stopped" | "failed" | "inaccessible-encryption-credentials" | "restore-error" | "insufficient-capacity" => {
-                Self::Stuck
-            }
+            "stopped"
+            | "failed"
+            | "inaccessible-encryption-credentials"
+            | "restore-error"
+            | "insufficient-capacity" => Self::Stuck,
             incompatible if incompatible.starts_with("incompatible-") => Self::Stuck,
             _ => Self::Busy,
         }
@@ -106,7 +108,12 @@ fn groups(builder: &mut Builder<'_>, home: Home<'_>, name: &str, database: &Data
     }
     let id = database.id();
     let named: Vec<String> = extra.iter().map(|group| home.group(group)).collect();
-    let summary = format!("the database carries {}, and tier {} names {}", named.join(" and "), home.tier, home.groups_in_words());
+    let summary = format!(
+        "the database carries {}, and tier {} names {}",
+        named.join(" and "),
+        home.tier,
+        home.groups_in_words()
+    );
     builder.drift(&id, name, Severity::Exposure, summary);
     let kept = home.kept(&database.groups);
     let remedy = match &database.cluster {

@@ -68,6 +68,11 @@ impl Desired {
 }
 
 impl DesiredVpc {
+    /// Whether a subnet of this range is in a tier of which something is declared.
+    pub fn holds(&self, range: Ipv4Net) -> bool {
+        self.tier_of(range).is_some()
+    }
+
     /// The tier that holds a subnet of this range.
     pub(super) fn tier_of(&self, range: Ipv4Net) -> Option<(&TierName, &DesiredTier)> {
         self.tiers.iter().find(|(_, tier)| tier.ranges.iter().any(|declared| declared.contains(&range)))

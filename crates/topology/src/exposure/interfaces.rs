@@ -96,7 +96,8 @@ fn public(
                 service.subnets.contains(&interface.subnet) && (service.public || service.rolling_out)
             };
             if let Some(service) = services.iter().find(goes_on) {
-                let summary = format!("a task has {} until the deployment of {} has replaced it", shown(address), service.id());
+                let summary =
+                    format!("a task has {} until the deployment of {} has replaced it", shown(address), service.id());
                 builder.drift(id, name, Severity::Advice, summary);
                 if service.rolling_out {
                     builder.wait(RECHECK, format!("the deployment of {} replaces its tasks", service.id()));
@@ -179,7 +180,8 @@ fn groups(builder: &mut Builder<'_>, home: Home<'_>, name: &str, interface: &Int
         return;
     }
     let named: Vec<String> = extra.iter().map(|group| home.group(group)).collect();
-    let summary = format!("it carries {}, and tier {} names {}", named.join(" and "), home.tier, home.groups_in_words());
+    let summary =
+        format!("it carries {}, and tier {} names {}", named.join(" and "), home.tier, home.groups_in_words());
     builder.drift(&interface.id, name, Severity::Exposure, summary);
     let kept = home.kept(interface.groups.keys());
     let remedy = match holder {

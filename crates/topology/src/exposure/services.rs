@@ -1,7 +1,7 @@
 //! Services of ECS.
 
 use super::planner::Builder;
-use super::{Change, Controller, TaskNetwork, Service};
+use super::{Change, Controller, Service, TaskNetwork};
 use crate::core::Severity;
 
 pub(super) fn plan(builder: &mut Builder<'_>, services: &[&Service]) {
@@ -21,7 +21,8 @@ pub(super) fn plan(builder: &mut Builder<'_>, services: &[&Service]) {
                     network: TaskNetwork { subnets: subnets.clone(), groups: groups.clone() },
                     public: false,
                 };
-                let caveat = "ECS starts a deployment: tasks that run keep their public addresses until they are replaced";
+                let caveat =
+                    "ECS starts a deployment: tasks that run keep their public addresses until they are replaced";
                 builder.push(change, stack.clone(), caveat.into());
             }
             Controller::CodeDeploy => {
@@ -29,7 +30,12 @@ pub(super) fn plan(builder: &mut Builder<'_>, services: &[&Service]) {
                     "deploy {cluster}/{own} through CodeDeploy with an AppSpec whose NetworkConfiguration says AssignPublicIp: DISABLED \
                      (aws deploy create-deployment …)"
                 );
-                builder.hold(&id, &name, "CodeDeploy replaces its tasks, and ECS takes no other network from anybody else", remedy);
+                builder.hold(
+                    &id,
+                    &name,
+                    "CodeDeploy replaces its tasks, and ECS takes no other network from anybody else",
+                    remedy,
+                );
             }
             Controller::External => {
                 let remedy = format!(
@@ -37,7 +43,12 @@ pub(super) fn plan(builder: &mut Builder<'_>, services: &[&Service]) {
                      --network-configuration 'awsvpcConfiguration={{…,assignPublicIp=DISABLED}}' …), make it the primary one and delete \
                      the old one"
                 );
-                builder.hold(&id, &name, "an external controller replaces its tasks, and their network is that of a task set", remedy);
+                builder.hold(
+                    &id,
+                    &name,
+                    "an external controller replaces its tasks, and their network is that of a task set",
+                    remedy,
+                );
             }
         }
     }

@@ -181,9 +181,8 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     flow_logs::one_retention(check, entries, &resolved);
     let id = TopologyId::from(id.read()?.as_str());
     let flow_logs = logged(id.as_str(), state, &resolved);
-    let exposure = (state == State::Active)
-        .then(|| crate::exposure::Desired::of(&id, &resolved, privatelink.values()))
-        .flatten();
+    let exposure =
+        (state == State::Active).then(|| crate::exposure::Desired::of(&id, &resolved, privatelink.values())).flatten();
     let production = environment == Environment::Production;
     let topology = id.clone();
     let nat =

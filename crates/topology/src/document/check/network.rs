@@ -166,7 +166,9 @@ fn tiers(
     let mut ranges: Vec<(Ipv4Net, Span)> = vec![];
     for Entry { name, name_span, value } in entries {
         names::plain(check, "tier name", name, *name_span);
-        let Some(model::Tier { route, subnets, availability_zones, public_ips, security_groups }) = &value.value else { continue };
+        let Some(model::Tier { route, subnets, availability_zones, public_ips, security_groups }) = &value.value else {
+            continue;
+        };
         if route.is_none() {
             check.missing(*name_span, "route", "internet");
         }
@@ -234,9 +236,9 @@ fn tiers(
                 model::PublicIps::OnRequest => PublicIps::OnRequest,
                 model::PublicIps::OnLaunch => PublicIps::OnLaunch,
             }),
-            security_groups: security_groups.read().map(|list| {
-                list.iter().filter_map(At::get).map(|(name, _)| GroupName::from(name.as_str())).collect()
-            }),
+            security_groups: security_groups
+                .read()
+                .map(|list| list.iter().filter_map(At::get).map(|(name, _)| GroupName::from(name.as_str())).collect()),
         };
         if let (Some(PublicIps::OnLaunch), Some((route, span))) = (tier.public_ips, route.read_at())
             && *route != model::Route::Internet
@@ -291,7 +293,9 @@ fn subnet(check: Check<'_>, net: Ipv4Net, span: Span, vpc: Option<(Ipv4Net, Span
 /// What a tier says of the groups in it names groups of the VPC.
 fn attached(check: Check<'_>, groups: &Groups<'_>, written: &model::Vpc) {
     for Entry { name, value, .. } in written.tiers.read().map(|named| named.0.as_slice()).unwrap_or_default() {
-        let Some((list, whole)) = value.value.as_ref().and_then(|tier| tier.security_groups.read_at()) else { continue };
+        let Some((list, whole)) = value.value.as_ref().and_then(|tier| tier.security_groups.read_at()) else {
+            continue;
+        };
         if list.is_empty() {
             check.wrong(
                 whole,
