@@ -25,7 +25,20 @@ from . import hooks
 HOST = "127.0.0.1"
 
 # Each has `install(app)`; in this order, because the CloudTrail recorder wraps whatever the others put in place.
-MODULES = ("bridge", "policies", "ec2", "auth", "messaging", "lambdas", "cfn", "zonal_shift", "cloudtrail", "control")
+MODULES = (
+    "bridge",
+    "policies",
+    "ec2",
+    "databases",
+    "containers",
+    "auth",
+    "messaging",
+    "lambdas",
+    "cfn",
+    "zonal_shift",
+    "cloudtrail",
+    "control",
+)
 # What the emulators would read from the host and must not: the local cloud behaves the same on every machine.
 _ENVIRONMENT = {
     "BIND_HOST": HOST,

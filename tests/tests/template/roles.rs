@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Actions that the Service Authorization Reference lists without a resource type, beside EC2's Describe calls.
 const NO_RESOURCE: &[&str] = &[
     "arc-zonal-shift:ListAutoshifts",
+    "ecs:ListClusters",
+    "ecs:ListServices",
     "elasticloadbalancing:DescribeLoadBalancers",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
@@ -22,6 +24,8 @@ type Bounds = &'static [(&'static str, &'static [&'static str])];
 const BOUNDS: &[(&str, Bounds)] = &[
     ("ec2:AcceptVpcEndpointConnections", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
     ("ec2:AllocateAddress", &[("elastic-ip", &["aws:RequestTag/plumbline:control"])]),
+    // An address is somebody's own.
+    ("ec2:AssociateAddress", &[("elastic-ip", &[]), ("network-interface", &["ec2:Vpc"])]),
     ("ec2:AuthorizeSecurityGroupEgress", &[("security-group", &["ec2:Vpc"])]),
     ("ec2:AuthorizeSecurityGroupIngress", &[("security-group", &["ec2:Vpc"])]),
     ("ec2:CreateFlowLogs", &[("vpc", &["ec2:VpcID"]), ("vpc-flow-log", &["aws:RequestTag/plumbline:control"])]),
@@ -47,6 +51,7 @@ const BOUNDS: &[(&str, Bounds)] = &[
     ("ec2:DeleteFlowLogs", &[("vpc-flow-log", &["aws:ResourceTag/plumbline:control"])]),
     ("ec2:DeleteNatGateway", &[("natgateway", &["aws:ResourceTag/plumbline:control"])]),
     ("ec2:DeleteRoute", &[("route-table", &["ec2:Vpc"])]),
+    ("ec2:DisassociateAddress", &[("elastic-ip", &[]), ("network-interface", &["ec2:Vpc"])]),
     ("ec2:ModifyVpcEndpointServiceConfiguration", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
     ("ec2:ModifyVpcEndpointServicePermissions", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
     ("ec2:RejectVpcEndpointConnections", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
