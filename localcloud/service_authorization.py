@@ -2,8 +2,8 @@
 
 Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon RDS" (`db`, `cluster`; the
 describes of a list are asked for with `*` in place of the name) and "… for Amazon Elastic Container Service"
-(CreateService, UpdateService, DeleteService and DescribeServices: `service`, as `service/<cluster>/<name>`; ListClusters
-and ListServices know no resource; RunTask and StartTask: `task-definition`).
+(CreateService, UpdateService, DeleteService and DescribeServices: `service`, as `service/<cluster>/<name>`;
+ListClusters and ListServices know no resource; RunTask and StartTask: `task-definition`).
 """
 
 from __future__ import annotations

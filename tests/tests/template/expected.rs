@@ -144,11 +144,23 @@ pub(crate) const EXPECTED: &[(&str, &[&str])] = &[
     ("plumbline/reconcile-requested-security-groups.json", &["SecurityGroupsRequestedRule"]),
     (
         "plumbline/reconcile-requested-without-control.json",
-        &["ExposureRequestedRule", "FlowLogsRequestedRule", "NatRequestedRule", "PrivatelinkRequestedRule", "SecurityGroupsRequestedRule"],
+        &[
+            "ExposureRequestedRule",
+            "FlowLogsRequestedRule",
+            "NatRequestedRule",
+            "PrivatelinkRequestedRule",
+            "SecurityGroupsRequestedRule",
+        ],
     ),
     (
         "plumbline/reconcile-requested.json",
-        &["ExposureRequestedRule", "FlowLogsRequestedRule", "NatRequestedRule", "PrivatelinkRequestedRule", "SecurityGroupsRequestedRule"],
+        &[
+            "ExposureRequestedRule",
+            "FlowLogsRequestedRule",
+            "NatRequestedRule",
+            "PrivatelinkRequestedRule",
+            "SecurityGroupsRequestedRule",
+        ],
     ),
     // Delivered by the schedule itself; no pattern may catch it as well.
     ("schedule/sweep.json", &[]),

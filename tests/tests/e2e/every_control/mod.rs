@@ -4,12 +4,14 @@ mod flow_log;
 mod gateway;
 mod group;
 mod service;
+pub(crate) mod tenant;
 
 use crate::scenario::{self, Subject};
 use flow_log::FlowLogs;
 use gateway::Gateway;
 use group::Group;
 use service::Service;
+use tenant::Tenants;
 use topology::ControlId;
 
 /// A test a scenario, for each subject.
@@ -95,4 +97,5 @@ every! {
     flow_logs: FlowLogs,
     nat: Gateway,
     privatelink: Service,
+    exposure: Tenants,
 }
