@@ -95,7 +95,8 @@ def _interfaces(account: str, region: str) -> None:
         ec2 = ec2_backends[account][region]
         kept = set()
         for database in backend.databases.values():
-            subnets = [subnet.id for subnet in getattr(getattr(database, "db_subnet_group", None), "subnets", [])]
+            shown = getattr(getattr(database, "db_subnet_group", None), "subnets", [])
+            subnets = [subnet["SubnetIdentifier"] for subnet in shown]
             held = ec2.enis.get(database.__dict__.get("interface_id"))
             if held is None and subnets and subnets[0] in {one.id for one in ec2.describe_subnets()}:
                 groups = list(database.vpc_security_group_ids)

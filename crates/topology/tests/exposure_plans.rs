@@ -105,6 +105,21 @@ fn a_database_with_one_subnet_in_the_tier_may_be_placed_there() {
 }
 
 #[test]
+fn the_strictest_of_several_tiers_counts_and_one_that_only_names_groups_admits_addresses() {
+    let mut network = Network::build();
+    let edge = tier("10.0.0.0/20", false, Some(&["ecs-tasks"]));
+    network.desired.vpcs.get_mut("main").unwrap().tiers.insert("edge".into(), edge);
+    let (subnet, tasks) = (network.public.clone(), network.tasks.clone());
+    let interface = network.estate.create_interface(&subnet, std::slice::from_ref(&tasks)).unwrap();
+    network.estate.assign(&interface);
+    assert!(network.plan().is_empty(), "{}", network.plan());
+    let subnets = [subnet, network.private.clone()];
+    network.estate.create_database("half", &subnets, std::slice::from_ref(&tasks), true).unwrap();
+    let plan = network.plan();
+    assert_eq!((plan.steps.len(), plan.held.len()), (1, 0), "{plan}");
+}
+
+#[test]
 fn a_subnet_is_in_a_tier_when_it_lies_within_its_range() {
     let mut network = Network::build();
     let vpc = network.vpcs["main"].clone();
@@ -200,6 +215,8 @@ fn an_address_that_aws_assigned_is_held() {
     let mut network = Network::build();
     let interface = network.interface.clone();
     network.estate.assign(&interface);
+    let shown = &mut network.estate.interfaces.get_mut(&interface).unwrap().addresses[0];
+    shown.association = Some("eipassoc-0123456789abcdef0".into());
     assert_snapshot!(network.plan(), @"
     drift
       exposure  main/private/eni-0000000000000000a (eni-0000000000000000a): it has public address 198.51.100.13 in tier private

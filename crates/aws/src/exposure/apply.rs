@@ -129,7 +129,13 @@ mod tests {
 
     async fn applied(wire: &Wire, change: &Change) -> Result<Receipt, Fault> {
         let network = Network::new(wire.clients.clone(), ControlId::Exposure);
-        network.apply(&Place::new("111122223333", "eu-west-1"), change, &ClientToken("token".into())).await
+        Apply::<Exposure>::apply(
+            &network,
+            &Place::new("111122223333", "eu-west-1"),
+            change,
+            &ClientToken("token".into()),
+        )
+        .await
     }
 
     #[tokio::test]
