@@ -25,10 +25,11 @@ fn network(estate: &Estate) -> Value {
 
 /// RDS answers with the whole instance.
 fn modified(estate: &mut Estate, slow: bool) -> Vec<Told> {
-    if estate.modify_database("orders", true).is_ok() {
-        estate.slow = slow;
-    }
-    // Somebody made it public and that is over.
+    // Somebody made it public, and that is over; the way back may take longer.
+    estate.settle();
+    estate.slow = false;
+    estate.modify_database("orders", true).unwrap();
+    estate.slow = slow;
     let vpc = estate.vpcs.keys().next().unwrap().to_string();
     let request = json!({ "dBInstanceIdentifier": "orders", "publiclyAccessible": true });
     let response = json!({ "dBInstanceIdentifier": "orders", "dBSubnetGroup": { "vpcId": vpc } });
