@@ -39,44 +39,62 @@ async fn until_private(stage: &Stage) {
     }
 }
 
+/// Waits until something holds, without making rechecks due.
+async fn until(what: &str, stage: &Stage, holds: impl AsyncFn() -> bool) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < PATIENCE, "never {what}; told: {:#?}", stage.outcomes().await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_database_that_takes_its_time_is_waited_for_and_modified_once() {
     let stage = Stage::restored().await;
+    // Nobody is told before a modification takes its time.
+    stage.admin("PUT", "cloudtrail", Some(json!({"loss": 1.0})));
     open(&stage, Caller::User).await;
-    // It is public, and from now on a modification takes a while.
     stage.admin("PUT", "databases", Some(json!({"modifying": 600})));
     let mark = stage.mark();
-    stage.outcome("waits", |event| about(event) && event["detail"].to_string().contains("is modifying")).await;
+    stage.sweep().await;
+    let modifying = async || database(&stage).await.db_instance_status() == Some("modifying");
+    until("modified", &stage, modifying).await;
+    stage.idle();
+    stage.admin("POST", "due", None);
+    stage.idle();
+    assert!(modifying().await, "looked at again, and waited for");
     until_private(&stage).await;
     stage.idle();
-    assert_eq!(changes(&stage, mark).into_iter().filter(|call| call == "ModifyDBInstance").count(), 1);
+    assert_eq!(changes(&stage, mark), ["ModifyDBInstance"]);
 }
 
 #[tokio::test]
 async fn tasks_are_told_of_until_the_deployment_has_replaced_them() {
     let stage = Stage::restored().await;
     let public = network(&service(&stage).await, AssignPublicIp::Enabled);
-    // No event comes before the slow deployment begins.
+    // Nobody is told before a deployment takes its time.
     stage.admin("PUT", "cloudtrail", Some(json!({"loss": 1.0})));
     let update = stage.containers(Caller::Role).update_service().cluster(NAME).service("web");
     update.network_configuration(public).send().await.expect("updated");
     stage.admin("PUT", "containers", Some(json!({"rollout": 600})));
+    let mark = stage.mark();
     stage.sweep().await;
+    let deploying = async || service(&stage).await.deployments().len() == 2;
+    until("deployed", &stage, deploying).await;
+    stage.idle();
 
-    let told = |event: &Value| about(event) && event["detail"].to_string().contains("has replaced it");
-    let report = stage.outcome("tells of the tasks", told).await;
-    assert!(!report.to_string().contains("InSync"), "{report:#}");
+    let plan = json!({"topology": "three-tier", "mode": "plan", "reason": "having a look"});
+    let now = stage.by_hand("exposure-plan", plan.clone()).await;
+    let drifts = now["report"]["drifts"].as_array().expect("drifts");
+    assert_eq!(drifts.len(), 2, "a task each: {now:#}");
+    let told = |drift: &Value| {
+        drift["severity"] == json!("advice") && drift["summary"].to_string().contains("has replaced it")
+    };
+    assert!(drifts.iter().all(told), "{now:#}");
     stage.admin("POST", "containers/due", None);
-    let started = Instant::now();
-    loop {
-        stage.admin("POST", "due", None);
-        let now = stage.by_hand("exposure-plan", json!({"topology": "three-tier", "mode": "plan"})).await;
-        if now["report"]["drifts"] == json!([]) {
-            break;
-        }
-        assert!(started.elapsed() < PATIENCE, "{now:#}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let now = stage.by_hand("exposure-plan", plan).await;
+    assert_eq!(now["report"]["drifts"], json!([]), "{now:#}");
+    assert_eq!(changes(&stage, mark), ["UpdateService"]);
 }
 
 #[tokio::test]
