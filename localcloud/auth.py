@@ -11,6 +11,7 @@ here:
 - `dynamodb:LeadingKeys` (Amazon DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access
   control"): the partition-key values that a request names;
 - calls on log groups are authorised on `log-group:<name>:log-stream:`, as CloudWatch Logs does;
+- calls of RDS and ECS are authorised on the instance or service that they name (`service_authorization`);
 - PutEvents is authorised entry by entry, with `events:source` and `events:detail-type` (Amazon EventBridge User Guide,
   "Using IAM policy conditions in Amazon EventBridge");
 - `aws:SecureTransport` is true: the local cloud speaks plain HTTP on loopback, where AWS is called over TLS and its
@@ -32,7 +33,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from . import ec2_authorization, hooks, proxy
+from . import ec2_authorization, hooks, proxy, service_authorization
 
 # The call being decided: set where the front door resolves its resource, read where it asks the evaluator.
 _ec2_call: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar("localcloud_ec2_call", default=None)
@@ -108,6 +109,13 @@ class MotoResources:
                 return table.id, table.associations[association_id]
         return None, None
 
+    def addressed(self, association_id: str) -> tuple[str | None, str | None]:
+        """The Elastic IP address and the interface of an association."""
+        for address in self._backend.addresses:
+            if address.association_id == association_id:
+                return address.allocation_id, address.eni.id if address.eni is not None else None
+        return None, None
+
 
 def _flat(parameters: dict[str, Any]) -> dict[str, str]:
     return {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
@@ -129,6 +137,13 @@ def _remember_call(original: Any) -> Any:
             _ec2_denied.set(None)
             return "*"
         _put_events.set(body if service == "events" else None)
+        known = None
+        if service == "rds":
+            known = service_authorization.rds(_flat(query_params), region, account_id)
+        elif service == "ecs":
+            known = service_authorization.ecs(headers.get("x-amz-target", ""), body, region, account_id)
+        if known is not None:
+            return known
         return original(service, method, path, headers, body, query_params, region, account_id)
 
     return extract_resource_arn

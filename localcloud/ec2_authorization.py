@@ -85,6 +85,9 @@ class Resources(Protocol):
     def association(self, association_id: str) -> tuple[str | None, str | None]:
         """The route table and the subnet of an association."""
 
+    def addressed(self, association_id: str) -> tuple[str | None, str | None]:
+        """The Elastic IP address and the interface of an association."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -186,6 +189,16 @@ class _Call:
                 if resource_id:
                     yield self.existing(resource_id)
 
+    def addressed(self) -> Iterator[Check]:
+        """The address and the interface behind an association id.
+
+        SAR: DisassociateAddress knows elastic-ip and network-interface; the call names neither.
+        """
+        for association_id in self.values("AssociationId"):
+            for resource_id in self.resources.addressed(association_id):
+                if resource_id:
+                    yield self.existing(resource_id)
+
     def service(self) -> Iterator[Check]:
         yield from self.ids("ServiceId", "ServiceId.N")
 
@@ -259,6 +272,8 @@ ACTIONS: dict[str, Callable[[_Call], Iterator[Check]]] = {
     "DeleteNatGateway": _names("NatGatewayId"),
     "AllocateAddress": _creates("elastic-ip"),
     "ReleaseAddress": _names("AllocationId"),
+    "AssociateAddress": _names("AllocationId", "NetworkInterfaceId", "InstanceId"),
+    "DisassociateAddress": lambda call: call.addressed(),
     "CreateRoute": _names("RouteTableId"),
     "ReplaceRoute": _names("RouteTableId"),
     "DeleteRoute": _names("RouteTableId"),

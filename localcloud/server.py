@@ -41,6 +41,8 @@ MODULES = (
     "cloudtrail",
     "control",
 )
+    "databases",
+    "containers",
 # What the emulators would read from the host and must not: the local cloud behaves the same on every machine.
 _ENVIRONMENT = {
     "BIND_HOST": HOST,

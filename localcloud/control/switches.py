@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any
 
-from .. import faults, zonal_shift
+from .. import containers, databases, faults, zonal_shift
 from ..ec2 import endpoint_services, flow_log_delivery, nat, nat_settings, privatelink, privatelink_settings
 from .refusal import Refused
 
@@ -64,6 +64,36 @@ async def _put_autoshifts(app: ModuleType, query: Query, body: Body) -> Any:
     return {"away": await _on_a_thread(zonal_shift.shift, body.get("away"), account, region)}
 
 
+async def _get_databases(app: ModuleType, query: Query, body: Body) -> Any:
+    return databases.settings.as_dict()
+
+
+async def _put_databases(app: ModuleType, query: Query, body: Body) -> Any:
+    """Change how long a modification of a database takes."""
+    await _on_a_thread(databases.settings.update, body)
+    return databases.settings.as_dict()
+
+
+async def _post_databases_due(app: ModuleType, query: Query, body: Body) -> Any:
+    """Let modifications end now."""
+    return {"arrived": await _on_a_thread(databases.end_transitions)}
+
+
+async def _get_containers(app: ModuleType, query: Query, body: Body) -> Any:
+    return containers.settings.as_dict()
+
+
+async def _put_containers(app: ModuleType, query: Query, body: Body) -> Any:
+    """Change how long a deployment takes to replace tasks."""
+    await _on_a_thread(containers.settings.update, body)
+    return containers.settings.as_dict()
+
+
+async def _post_containers_due(app: ModuleType, query: Query, body: Body) -> Any:
+    """Let deployments end now."""
+    return {"arrived": await _on_a_thread(containers.end_transitions)}
+
+
 async def _get_flow_logs(app: ModuleType, query: Query, body: Body) -> Any:
     return flow_log_delivery.settings.as_dict()
 
@@ -117,6 +147,12 @@ ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]
     ("PUT", "nat"): _put_nat,
     ("POST", "nat/due"): _post_nat_due,
     ("PUT", "autoshifts"): _put_autoshifts,
+    ("GET", "databases"): _get_databases,
+    ("PUT", "databases"): _put_databases,
+    ("POST", "databases/due"): _post_databases_due,
+    ("GET", "containers"): _get_containers,
+    ("PUT", "containers"): _put_containers,
+    ("POST", "containers/due"): _post_containers_due,
     ("GET", "flow_logs"): _get_flow_logs,
     ("GET", "privatelink"): _get_privatelink,
     ("PUT", "privatelink"): _put_privatelink,

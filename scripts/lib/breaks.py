@@ -399,3 +399,71 @@ def routes(stage: staging.Stage) -> list[Scene]:
         scene("role", "lets api-network main/public-a assign public addresses", assign_addresses, "api-network"),
         scene("user", "switches DNS host names of autoscaled-web main off", no_names, "autoscaled-web"),
     ]
+
+
+# ------------------------------------------------------------------------------------------------------------- exposure
+
+
+def make_database_public(stage: staging.Stage) -> None:
+    """As in the console: public access, applied immediately."""
+    stage.client("rds", "user").modify_db_instance(
+        DBInstanceIdentifier=surroundings.TENANTS, PubliclyAccessible=True, ApplyImmediately=True
+    )
+
+
+def give_tasks_public_addresses(stage: staging.Stage) -> None:
+    """The rest of the network stays."""
+    ecs = stage.client("ecs", "role")
+    cluster = surroundings.TENANTS
+    network = ecs.describe_services(cluster=cluster, services=["web"])["services"][0]["networkConfiguration"]
+    network["awsvpcConfiguration"]["assignPublicIp"] = "ENABLED"
+    ecs.update_service(cluster=cluster, service="web", networkConfiguration=network)
+
+
+def put_address_on_interface(ec2: Any, stage: staging.Stage) -> None:
+    """The Elastic IP address that is on nothing, on an interface in a private subnet."""
+    del stage
+    named = [{"Name": "tag:Name", "Values": [surroundings.TENANTS]}]
+    address = ec2.describe_addresses(Filters=named)["Addresses"][0]["AllocationId"]
+    interface = ec2.describe_network_interfaces(Filters=named)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    ec2.associate_address(AllocationId=address, NetworkInterfaceId=interface)
+
+
+def attach_another_group(stage: staging.Stage) -> None:
+    """The group of the load balancer admits the world."""
+    more = [group_id(stage, "three-tier", "main", group) for group in ("database", "alb")]
+    stage.client("rds", "role").modify_db_instance(
+        DBInstanceIdentifier=surroundings.TENANTS, VpcSecurityGroupIds=more, ApplyImmediately=True
+    )
+
+
+def detach_it(stage: staging.Stage) -> None:
+    """What the message said."""
+    stage.client("rds", "root").modify_db_instance(
+        DBInstanceIdentifier=surroundings.TENANTS,
+        VpcSecurityGroupIds=[group_id(stage, "three-tier", "main", "database")],
+        ApplyImmediately=True,
+    )
+
+
+def told_what_to_do(watch: Watch) -> str | None:
+    """Held, with the command to paste."""
+    held = [one for report in watch.reports for one in report["held"]]
+    return "held, with the command to paste" if any("modify-db-instance" in one["remedy"] for one in held) else None
+
+
+def exposure(stage: staging.Stage) -> list[Scene]:
+    """What is private becomes public."""
+    here = ("three-tier",)
+
+    def scene(caller: str, title: str, act: Any, ends: Any = restored, harm: bool = True) -> Scene:
+        return Scene(stage.callers[caller].label, title, act, "exposure", here, ends, harm)
+
+    associate = as_caller("root", put_address_on_interface)
+    return [
+        scene("user", "makes the database of three-tier public", make_database_public),
+        scene("role", "gives the tasks of a service in the private tier public addresses", give_tasks_public_addresses),
+        scene("root", "puts an Elastic IP address on an interface in the private tier", associate),
+        scene("role", "attaches another group to the database", attach_another_group, told_what_to_do),
+        scene("root", "detaches it, as the message says", detach_it, harm=False),
+    ]

@@ -33,6 +33,7 @@ CHAPTERS = [
     ("nat", "The network becomes staging, and production again", breaks.flips),
     ("privatelink", "Others connect", breaks.privatelink),
     ("routes", "Somebody breaks routes", breaks.routes),
+    ("exposure", "Somebody opens what is private", breaks.exposure),
 ]
 
 

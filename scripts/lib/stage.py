@@ -158,6 +158,7 @@ def networks(stage: Stage, say: Say) -> None:
         groups = sum(len(vpc.get("security_groups") or {}) for vpc in topology.vpcs.values())
         say(f"{topology.id:<16} valid, rendered ({size / 1024:.0f} KiB), stack created; {groups} groups declared")
     surroundings.buckets(stage)
+    surroundings.tenants(stage)
 
 
 def network(stage: Stage, topology: declared.Topology, parameters: dict[str, str]) -> int:
@@ -295,6 +296,8 @@ def cloud(stage: Stage) -> declared.Cloud:
         ec2=stage.client("ec2"),
         logs=stage.client("logs"),
         balancers=stage.client("elbv2"),
+        databases=stage.client("rds"),
+        containers=stage.client("ecs"),
         account=stage.account,
         region=stage.region,
         approved=frozenset(stage.approved),

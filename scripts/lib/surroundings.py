@@ -22,7 +22,11 @@ TRUST = {
 NETWORK_ADMIN = {
     "Version": "2012-10-17",
     "Statement": [
-        {"Effect": "Allow", "Action": ["ec2:*", "logs:*", "iam:PassRole", "sts:GetCallerIdentity"], "Resource": "*"}
+        {
+            "Effect": "Allow",
+            "Action": ["ec2:*", "ecs:*", "logs:*", "rds:*", "iam:PassRole", "sts:GetCallerIdentity"],
+            "Resource": "*",
+        }
     ],
 }
 
@@ -91,6 +95,61 @@ def balancers(stage: Stage) -> dict[str, dict[str, str]]:
             key = "".join(part.capitalize() for part in re.split(r"[^A-Za-z0-9]+", name)) + "LoadBalancerArn"
             parameters.setdefault(topology.id, {})[key] = made["LoadBalancers"][0]["LoadBalancerArn"]
     return parameters
+
+
+# What stands in the tiers of three-tier that have no public addresses: a database, a service, and an interface.
+TENANTS = "tenants"
+
+
+def tenants(stage: Stage) -> None:
+    """Makes what lives in a network, as whoever runs it does, and an Elastic IP address that is on nothing yet."""
+    ec2, rds, ecs = stage.client("ec2"), stage.client("rds"), stage.client("ecs")
+    topology = next(topology for topology in stage.topologies if topology.id == "three-tier")
+    vpc = declared.vpc_ids(ec2, topology)["main"]
+    here = [{"Name": "vpc-id", "Values": [vpc]}]
+    groups = {one["GroupName"]: one["GroupId"] for one in ec2.describe_security_groups(Filters=here)["SecurityGroups"]}
+
+    def subnets(tier: str) -> list[str]:
+        by = [*here, {"Name": "cidr-block", "Values": topology.vpcs["main"]["tiers"][tier]["subnets"]}]
+        return [subnet["SubnetId"] for subnet in ec2.describe_subnets(Filters=by)["Subnets"]]
+
+    rds.create_db_subnet_group(
+        DBSubnetGroupName=TENANTS, DBSubnetGroupDescription="database tier", SubnetIds=subnets("database")
+    )
+    rds.create_db_instance(
+        DBInstanceIdentifier=TENANTS,
+        DBInstanceClass="db.t4g.medium",
+        Engine="postgres",
+        AllocatedStorage=20,
+        MasterUsername="app",
+        ManageMasterUserPassword=True,
+        DBSubnetGroupName=TENANTS,
+        VpcSecurityGroupIds=[groups["database"]],
+        PubliclyAccessible=False,
+    )
+    ecs.create_cluster(clusterName=TENANTS)
+    container = {"name": "web", "image": "web", "memory": 128}
+    ecs.register_task_definition(family=TENANTS, networkMode="awsvpc", containerDefinitions=[container])
+    network = {
+        "subnets": subnets("private"),
+        "securityGroups": [groups["ecs-tasks"]],
+        "assignPublicIp": "DISABLED",
+    }
+    ecs.create_service(
+        cluster=TENANTS,
+        serviceName="web",
+        taskDefinition=TENANTS,
+        desiredCount=2,
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": network},
+    )
+    named = [{"Key": "Name", "Value": TENANTS}]
+    ec2.create_network_interface(
+        SubnetId=subnets("private")[0],
+        Groups=[groups["ecs-tasks"]],
+        TagSpecifications=[{"ResourceType": "network-interface", "Tags": named}],
+    )
+    ec2.allocate_address(Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": named}])
 
 
 def buckets(stage: Stage) -> None:

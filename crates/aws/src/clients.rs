@@ -67,6 +67,8 @@ struct Rest {
     access: Access,
     calls: Calls,
     cloudformation: OnceLock<aws_sdk_cloudformation::Client>,
+    containers: OnceLock<aws_sdk_ecs::Client>,
+    databases: OnceLock<aws_sdk_rds::Client>,
     load_balancers: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
     zonal_shift: OnceLock<aws_sdk_arczonalshift::Client>,
@@ -77,6 +79,18 @@ impl Regional {
     pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
         let Rest { config, cloudformation, .. } = &*self.rest;
         cloudformation.get_or_init(|| client!(self.rest, aws_sdk_cloudformation, config)).clone()
+    }
+
+    /// ECS.
+    pub(crate) fn containers(&self) -> aws_sdk_ecs::Client {
+        let Rest { config, containers, .. } = &*self.rest;
+        containers.get_or_init(|| client!(self.rest, aws_sdk_ecs, config)).clone()
+    }
+
+    /// RDS, which serves Aurora as well.
+    pub(crate) fn databases(&self) -> aws_sdk_rds::Client {
+        let Rest { config, databases, .. } = &*self.rest;
+        databases.get_or_init(|| client!(self.rest, aws_sdk_rds, config)).clone()
     }
 
     /// CloudWatch Logs.
@@ -186,6 +200,8 @@ impl Clients {
                 access: self.access,
                 calls: self.calls.clone(),
                 cloudformation: OnceLock::new(),
+                containers: OnceLock::new(),
+                databases: OnceLock::new(),
                 load_balancers: OnceLock::new(),
                 logs: OnceLock::new(),
                 zonal_shift: OnceLock::new(),

@@ -150,6 +150,8 @@ const RETRYABLE: &[&str] = &[
     // An address stays with a gateway that is on its way out for some minutes.
     "Resource.AlreadyAssociated",
     "InvalidIPAddress.InUse",
+    // A database that is being changed can be changed again when that is done.
+    "InvalidDBInstanceState",
     // AWS has no address to give at the moment.
     "InsufficientAddressCapacity",
     // Credentials of a long-lived environment are refreshed by the time of the next try.

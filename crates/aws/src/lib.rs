@@ -4,6 +4,7 @@
 mod clients;
 mod clock;
 mod errors;
+mod exposure;
 mod flow_logs;
 mod ledger;
 mod locate;

@@ -43,7 +43,19 @@ const MAKERS: usize = 10;
 impl<'a> Target<'a> {
     /// The causes as this run can tell them: without our own calls, and with what deleted things were made for.
     pub(crate) async fn informed<A>(&self, survey: &Survey<A>, ledger: &impl LedgerRead) -> Target<'a> {
-        self.less_our_own(&survey.plan, ledger).await.with_makers(survey, ledger).await
+        self.with_other_names(survey).less_our_own(&survey.plan, ledger).await.with_makers(survey, ledger).await
+    }
+
+    /// A call may name a drifted resource by another id: who puts an address on an instance does not name the interface.
+    fn with_other_names<A>(&self, survey: &Survey<A>) -> Target<'a> {
+        let mut target = self.clone();
+        let drifted = |id: &ResourceId| survey.plan.drifts.iter().any(|drift| drift.resource.id == *id);
+        for (name, resource) in survey.also_called.iter().filter(|(_, resource)| drifted(resource)) {
+            for cause in target.causes.iter_mut().filter(|cause| cause.resources.contains(name)) {
+                cause.resources.insert(resource.clone());
+            }
+        }
+        target
     }
 
     /// A drift says what should have something, and not what that was: whoever deletes a flow log names the log, and what drifts is the
@@ -109,6 +121,8 @@ pub struct Survey<A> {
     pub standing: Standing,
     /// When looking began: changes after this may not have been seen.
     pub begun: Timestamp,
+    /// Other ids by which calls name what drifted: pairs of such an id and the drift's.
+    pub also_called: Vec<(ResourceId, ResourceId)>,
 }
 
 /// Looks and plans. `None`: the topology says nothing of this control, which leaves it unmanaged.
@@ -155,7 +169,8 @@ pub async fn survey<C: Control>(
     };
     let observed = eyes.observe(&target.bound, desired, &scope).await;
     let plan = C::plan(&target.key.place, desired, &observed, &standing);
-    Ok(Some(Survey { plan, standing, begun }))
+    let also_called = C::also_called(&observed);
+    Ok(Some(Survey { plan, standing, begun, also_called }))
 }
 
 /// A run that only looks: `mode` is `plan` or `observe`. `barred`: why an enforce run may not do more than look now.
@@ -170,7 +185,7 @@ pub(crate) async fn look<C: Control>(
 ) -> Result<Option<Report>, Fault> {
     let Some(survey) = survey::<C>(target, eyes, ledger, clock).await? else { return Ok(None) };
     let target = &target.informed(&survey, ledger).await;
-    let Survey { plan, standing, begun: _ } = &survey;
+    let Survey { plan, standing, begun: _, also_called: _ } = &survey;
     let items: Vec<Item> = plan.steps.iter().map(Item::of).collect();
     let verdicts = guard::judge(&items, &target.key, standing, "", &BTreeMap::new(), limits);
     let by_order = guard::by_order(&verdicts) && plan.held.is_empty();

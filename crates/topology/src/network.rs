@@ -4,7 +4,7 @@ use crate::core::{AccountId, EndpointName, GroupName, ResourceId, ServiceName, T
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub use crate::window::Window;
@@ -169,6 +169,8 @@ impl TargetKind {
     pub fn is_internet(self) -> bool {
         matches!(self, Self::InternetGateway | Self::EgressOnlyInternetGateway | Self::CarrierGateway)
     }
+    /// The groups that things in it carry, and no others; `None` is not managed.
+    pub security_groups: Option<BTreeSet<GroupName>>,
 }
 
 /// Where a tier's default route goes.

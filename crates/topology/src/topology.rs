@@ -1,8 +1,8 @@
 //! A topology: a document that has been read, checked and resolved to concrete values.
 
 use crate::core::{AccountId, ControlId, Region, ServiceName, TopologyId, VpcName};
-use crate::flow_logs;
 use crate::network::{EndpointService, Environment, State, Vpc};
+use crate::{exposure, flow_logs};
 use crate::{nat, privatelink, routes, security_groups};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,6 +49,8 @@ pub struct Topology {
     pub flow_logs: Option<flow_logs::Desired>,
     /// What the `routes` control keeps; `None` when no VPC says anything of routes, gateways or DNS.
     pub routes: Option<routes::Desired>,
+    /// What the `exposure` control keeps; `None` when no tier says anything of public addresses or groups.
+    pub exposure: Option<exposure::Desired>,
 }
 
 impl Topology {
@@ -69,6 +71,7 @@ impl Topology {
             nat: None,
             flow_logs: None,
             routes: None,
+            exposure: None,
         }
     }
 

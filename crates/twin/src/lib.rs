@@ -2,6 +2,7 @@
 
 mod clock;
 mod contract_ec2;
+mod contract_exposure;
 mod contract_flow_logs;
 mod contract_ledger;
 mod contract_links;
@@ -11,6 +12,8 @@ mod dice;
 pub mod ec2;
 mod ec2_control;
 mod ec2_ports;
+pub mod exposure;
+mod exposure_ports;
 pub mod flow_logs;
 mod flow_logs_ports;
 mod ledger;
@@ -27,6 +30,7 @@ pub use clock::Clock;
 pub use dice::Dice;
 pub use ec2_control::STACK_TAG;
 pub use ec2_ports::TwinEc2;
+pub use exposure_ports::TwinEstate;
 pub use flow_logs_ports::{DELIVERY_ROLE, TwinFlowLogs};
 pub use ledger::Ledger;
 pub use links_ports::TwinLinks;
@@ -38,6 +42,7 @@ pub use routes_ports::LOGICAL_ID;
 /// What every implementation of a port must do: run by the twins and by the adapters alike.
 pub mod contract {
     pub use crate::contract_ec2::{Ec2Port, security_groups};
+    pub use crate::contract_exposure::{Addresses, ExposurePort, exposure};
     pub use crate::contract_flow_logs::{FlowLogsPort, flow_logs};
     pub use crate::contract_ledger::ledger;
     pub use crate::contract_links::{LinkPort, privatelink};

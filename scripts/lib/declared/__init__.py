@@ -1,12 +1,12 @@
 """What the topology documents declare, read without Plumbline, and compared with what AWS says.
 
 The demo's last word must not be Plumbline's own, so this reader shares no code with it: PyYAML, the forms that the
-reference topologies use, and the Describe calls of EC2, Elastic Load Balancing and CloudWatch Logs.
+reference topologies use, and the Describe calls of EC2, Elastic Load Balancing, CloudWatch Logs, RDS and ECS.
 """
 
 from __future__ import annotations
 
-from . import flow_logs, groups, nat, privatelink, routes
+from . import exposure, flow_logs, groups, nat, privatelink, routes
 from .documents import Cloud, Difference, Topology, Unreadable, Verdict, load, load_all, vpc_ids
 
 __all__ = [
@@ -29,6 +29,7 @@ CONTROLS = {
     "nat": nat.compare,
     "privatelink": privatelink.compare,
     "routes": routes.compare,
+    "exposure": exposure.compare,
 }
 
 

@@ -20,6 +20,8 @@ class Cloud:
     ec2: Any
     logs: Any
     balancers: Any
+    databases: Any
+    containers: Any
     account: str
     region: str
     # Connections that a person let in by hand: they are as declared although no document names them.

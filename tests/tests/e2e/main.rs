@@ -16,6 +16,7 @@ mod contract;
 mod contract_links;
 mod deploy;
 mod every_control;
+mod exposure;
 mod flow_logs;
 mod hostile;
 mod layers;

@@ -193,6 +193,30 @@ impl Stage {
         )
     }
 
+    /// RDS, as somebody.
+    pub(crate) fn databases(&self, caller: Caller) -> aws_sdk_rds::Client {
+        aws_sdk_rds::Client::from_conf(
+            aws_sdk_rds::Config::builder()
+                .behavior_version(aws_sdk_rds::config::BehaviorVersion::latest())
+                .endpoint_url(&self.reach.endpoint)
+                .region(Region::new(self.reach.region.clone()))
+                .credentials_provider(self.credentials(caller))
+                .build(),
+        )
+    }
+
+    /// ECS, as somebody.
+    pub(crate) fn containers(&self, caller: Caller) -> aws_sdk_ecs::Client {
+        aws_sdk_ecs::Client::from_conf(
+            aws_sdk_ecs::Config::builder()
+                .behavior_version(aws_sdk_ecs::config::BehaviorVersion::latest())
+                .endpoint_url(&self.reach.endpoint)
+                .region(Region::new(self.reach.region.clone()))
+                .credentials_provider(self.credentials(caller))
+                .build(),
+        )
+    }
+
     /// The network of another account.
     pub(crate) fn home(&self, caller: Caller) -> &Home {
         &self.reach.homes[caller.name()]

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Actions that the Service Authorization Reference lists without a resource type, beside EC2's Describe calls.
 const NO_RESOURCE: &[&str] = &[
     "arc-zonal-shift:ListAutoshifts",
+    "ecs:ListClusters",
+    "ecs:ListServices",
     "elasticloadbalancing:DescribeLoadBalancers",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
@@ -25,6 +27,8 @@ const BOUNDS: &[(&str, Bounds)] = &[
     ("ec2:AssociateRouteTable", &[("route-table", &["ec2:Vpc"]), ("subnet", &["ec2:Vpc"])]),
     // Which gateway is for the topology to say.
     ("ec2:AttachInternetGateway", &[("internet-gateway", &[]), ("vpc", &["ec2:VpcID"])]),
+    // An address is somebody's own.
+    ("ec2:AssociateAddress", &[("elastic-ip", &[]), ("network-interface", &["ec2:Vpc"])]),
     ("ec2:AuthorizeSecurityGroupEgress", &[("security-group", &["ec2:Vpc"])]),
     ("ec2:AuthorizeSecurityGroupIngress", &[("security-group", &["ec2:Vpc"])]),
     ("ec2:CreateFlowLogs", &[("vpc", &["ec2:VpcID"]), ("vpc-flow-log", &["aws:RequestTag/plumbline:control"])]),
@@ -57,6 +61,7 @@ const BOUNDS: &[(&str, Bounds)] = &[
     ("ec2:DisassociateRouteTable", &[("route-table", &["ec2:Vpc"]), ("subnet", &["ec2:Vpc"])]),
     ("ec2:ModifySubnetAttribute", &[("subnet", &["ec2:Vpc"])]),
     ("ec2:ModifyVpcAttribute", &[("vpc", &["ec2:VpcID"])]),
+    ("ec2:DisassociateAddress", &[("elastic-ip", &[]), ("network-interface", &["ec2:Vpc"])]),
     ("ec2:ModifyVpcEndpointServiceConfiguration", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
     ("ec2:ModifyVpcEndpointServicePermissions", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
     ("ec2:RejectVpcEndpointConnections", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),

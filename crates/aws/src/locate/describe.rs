@@ -37,6 +37,7 @@ impl Network {
                 Kind::FlowLog => self.flow_logs(place, chunk).await?,
                 Kind::EndpointService => self.services(place, chunk).await?,
                 Kind::EndpointConnection => self.connections(place, chunk).await?,
+                Kind::NetworkInterface => self.interfaces(place, chunk).await?,
             });
         }
         // Associations of the same tables come along unasked.
@@ -98,6 +99,20 @@ impl Network {
             found.extend(page.internet_gateways().iter().filter_map(|gateway| {
                 let vpc = gateway.attachments().iter().find_map(|attachment| attachment.vpc_id());
                 Some((gateway.internet_gateway_id()?.into(), vpc.map(VpcId::from)))
+            }));
+        }
+        Ok(found)
+    }
+
+    async fn interfaces(&self, place: &Place, ids: &[&str]) -> Result<Whereabouts, Fault> {
+        let by = filter("network-interface-id", ids.to_vec());
+        let request = self.clients.regional(place)?.ec2.describe_network_interfaces().filters(by);
+        let mut pages = request.into_paginator().send();
+        let mut found = Whereabouts::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| fault("DescribeNetworkInterfaces", &error))?;
+            found.extend(page.network_interfaces().iter().filter_map(|interface| {
+                Some((interface.network_interface_id()?.into(), interface.vpc_id().map(VpcId::from)))
             }));
         }
         Ok(found)

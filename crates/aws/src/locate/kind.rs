@@ -23,6 +23,8 @@ pub(super) enum Kind {
     EndpointService,
     /// `vpce-`: a consumer's endpoint, as the provider of its service sees it.
     EndpointConnection,
+    /// `eni-`
+    NetworkInterface,
 }
 
 impl Kind {
@@ -39,6 +41,7 @@ impl Kind {
             "fl" => Self::FlowLog,
             "vpce-svc" => Self::EndpointService,
             "vpce" => Self::EndpointConnection,
+            "eni" => Self::NetworkInterface,
             _ => return None,
         })
     }
@@ -52,6 +55,7 @@ impl Kind {
             ControlId::Nat => &[Self::NatGateway, Self::RouteTable, Self::RouteTableAssociation, Self::Subnet],
             ControlId::PrivateLink => &[Self::EndpointService, Self::EndpointConnection],
             ControlId::Routes => &[Self::RouteTable, Self::RouteTableAssociation, Self::Subnet, Self::InternetGateway],
+            ControlId::Exposure => &[Self::NetworkInterface, Self::Subnet],
         }
     }
 }
@@ -70,6 +74,7 @@ mod tests {
             ("rtbassoc-01234567", Some(Kind::RouteTableAssociation)),
             ("vpce-svc-01234567", Some(Kind::EndpointService)),
             ("vpce-01234567", Some(Kind::EndpointConnection)),
+            ("eni-01234567", Some(Kind::NetworkInterface)),
             ("vpc-01234567", None),
             ("eipalloc-01234567", None),
             ("igw-01234567", Some(Kind::InternetGateway)),

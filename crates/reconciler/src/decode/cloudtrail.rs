@@ -2,7 +2,7 @@
 
 use super::envelope::{owned, text, time};
 use super::ids::Found;
-use super::{Decoded, Envelope};
+use super::{Decoded, Envelope, services};
 use crate::{Cause, Principal};
 use serde_json::Value;
 use topology::ResourceId;
@@ -21,12 +21,23 @@ pub(super) fn decode(envelope: &Envelope<'_>) -> Decoded {
     }
     let mut found = Found::default();
     let mut subject = std::collections::BTreeSet::new();
-    let logs = text(record, "eventSource") == Some("logs.amazonaws.com");
-    if logs {
-        // A log group is in no VPC, and whoever names one may write ids of anything into its name: everything here is looked at.
-        subject.extend(log_group(record.get("requestParameters").unwrap_or(&Value::Null)));
+    // Whoever names a log group, a database or a service may write ids of anything into its name: only what AWS made of it is read,
+    // and where that says nothing, everything here is looked at.
+    let named = match text(record, "eventSource") {
+        Some("logs.amazonaws.com") => Some(log_group(record.get("requestParameters").unwrap_or(&Value::Null))),
+        Some("rds.amazonaws.com") => Some(services::database(record)),
+        Some("ecs.amazonaws.com") => Some(services::service(record)),
+        _ => None,
+    };
+    let by_form = named.is_none();
+    if let Some(services::Named { called, within }) = named {
+        subject.extend(called);
+        found.ids.extend(within);
     }
-    for part in ["requestParameters", "responseElements", "serviceEventDetails"].into_iter().filter(|_| !logs) {
+    if by_form && let Some(more) = services::beside(record) {
+        subject.extend(more);
+    }
+    for part in ["requestParameters", "responseElements", "serviceEventDetails"].into_iter().filter(|_| by_form) {
         let mut here = Found::default();
         here.collect(record.get(part).unwrap_or(&Value::Null));
         found.ids.append(&mut here.ids);
@@ -48,12 +59,16 @@ pub(super) fn decode(envelope: &Envelope<'_>) -> Decoded {
     Decoded::Look(vec![envelope.hint(found, vec![cause], at)])
 }
 
-/// The id by which drifts call the log group that a call is about. It is given as it is, or in an ARN, which may end in `:*`.
-fn log_group(request: &Value) -> Option<ResourceId> {
+/// The id by which drifts call the log group that a call is about. It is given as it is, or in an ARN, which may end in `:*`. It is in
+/// no VPC.
+fn log_group(request: &Value) -> services::Named {
     let given =
-        ["logGroupName", "logGroupIdentifier", "resourceIdentifier"].iter().find_map(|field| owned(request, field))?;
-    let name = given.split_once(":log-group:").map_or(given.as_str(), |(_, name)| name.trim_end_matches(":*"));
-    Some(format!("log-group:{name}").into())
+        ["logGroupName", "logGroupIdentifier", "resourceIdentifier"].iter().find_map(|field| owned(request, field));
+    let name = given.map(|given| {
+        let name = given.split_once(":log-group:").map_or(given.as_str(), |(_, name)| name.trim_end_matches(":*"));
+        ResourceId::from(format!("log-group:{name}"))
+    });
+    services::Named { called: name.into_iter().collect(), within: vec![] }
 }
 
 /// Who called. `type` is missing for service events, `sessionIssuer` is `{}` or absent for users and root.

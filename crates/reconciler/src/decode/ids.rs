@@ -69,7 +69,7 @@ impl Found {
 
 /// `sg-0123456789abcdef0`, `vpce-svc-0123456789abcdef0`, `sg-01234567`: words in small letters, then 8 or 17 hex digits
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>).
-fn is_id(word: &str) -> bool {
+pub(super) fn is_id(word: &str) -> bool {
     let Some((prefix, hex)) = word.rsplit_once('-') else { return false };
     let digits = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     let words = |part: &str| !part.is_empty() && part.len() <= 12 && part.chars().all(|c| c.is_ascii_lowercase());

@@ -5,6 +5,7 @@ mod cloudtrail;
 mod envelope;
 mod ids;
 mod notice;
+mod services;
 
 use crate::{Cause, Error, Hint};
 use envelope::{owned, place, text, time};

@@ -216,7 +216,7 @@ async fn stack_view(place: &Place, stack: &StackId, stacks: &impl Stacks) -> Sta
 }
 
 fn flapping<A: Action>(survey: &Survey<A>, limits: &Limits, run: &Run) -> Vec<String> {
-    let Survey { plan, standing, begun: _ } = survey;
+    let Survey { plan, standing, begun: _, also_called: _ } = survey;
     let named = |step: &Step<A>| {
         let tripped = guard::flapping(&[Item::of(step)], standing, &run.id, limits).next().is_some();
         tripped.then(|| step.action.name())

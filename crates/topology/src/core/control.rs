@@ -21,12 +21,14 @@ pub enum ControlId {
     PrivateLink,
     /// Route tables by their subnets, internet gateways, and the attributes of subnets and VPCs that decide about reach.
     Routes,
+    /// What has public addresses, and which groups are attached.
+    Exposure,
 }
 
 impl ControlId {
     /// All of them, in the order in which they are shown.
     pub const ALL: &'static [Self] =
-        &[Self::SecurityGroups, Self::FlowLogs, Self::Nat, Self::PrivateLink, Self::Routes];
+        &[Self::SecurityGroups, Self::FlowLogs, Self::Nat, Self::PrivateLink, Self::Routes, Self::Exposure];
 
     /// Its name in documents, queues, functions and the ledger.
     pub const fn name(self) -> &'static str {
@@ -36,6 +38,7 @@ impl ControlId {
             Self::Nat => "nat",
             Self::PrivateLink => "privatelink",
             Self::Routes => "routes",
+            Self::Exposure => "exposure",
         }
     }
 
@@ -77,6 +80,11 @@ pub trait Control: Sized + Send + Sync + 'static {
         observed: &Self::Observed,
         standing: &Standing,
     ) -> Plan<Self::Action>;
+    /// Other ids by which events call what a drift is kept under: pairs of such an id and the drift's. Without them nobody could say
+    /// who did it.
+    fn also_called(_: &Self::Observed) -> Vec<(ResourceId, ResourceId)> {
+        vec![]
+    }
 }
 
 /// What an observation covers.

@@ -41,6 +41,12 @@ pub enum Field {
     PublicIpOnLaunch,
     /// The DNS attributes of a VPC.
     VpcDns,
+    /// Whether a database instance has a public address.
+    DatabasePublicAccess,
+    /// Whether the tasks of an ECS service get public addresses.
+    ServicePublicIp,
+    /// Which Elastic IP address is associated with a network interface in a tier with `public_ips: never`.
+    InterfaceAddress,
 }
 
 impl Field {
@@ -63,6 +69,9 @@ impl Field {
         Self::GatewayAttachment,
         Self::PublicIpOnLaunch,
         Self::VpcDns,
+        Self::DatabasePublicAccess,
+        Self::ServicePublicIp,
+        Self::InterfaceAddress,
     ];
 
     /// The one control that changes it.
@@ -81,6 +90,7 @@ impl Field {
             | Self::GatewayAttachment
             | Self::PublicIpOnLaunch
             | Self::VpcDns => ControlId::Routes,
+            Self::DatabasePublicAccess | Self::ServicePublicIp | Self::InterfaceAddress => ControlId::Exposure,
         }
     }
 }
@@ -105,6 +115,9 @@ impl fmt::Display for Field {
             Self::GatewayAttachment => "attachments of internet gateways",
             Self::PublicIpOnLaunch => "public addresses on launch in subnets",
             Self::VpcDns => "DNS attributes of VPCs",
+            Self::DatabasePublicAccess => "public access of database instances",
+            Self::ServicePublicIp => "public addresses of tasks of ECS services",
+            Self::InterfaceAddress => "Elastic IP addresses of interfaces in tiers with `public_ips: never`",
         })
     }
 }

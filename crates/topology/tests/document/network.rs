@@ -292,6 +292,64 @@ tiers:
 }
 
 #[test]
+fn a_tier_names_groups_of_its_vpc() {
+    let tiers = |groups: &str| {
+        vpc(&format!(
+            "cidr: 10.0.0.0/16
+availability_zones: [a]
+tiers:
+  data: {{ route: isolated, subnets: [10.0.0.0/24], security_groups: {groups} }}
+security_groups: {{ database: {{ ingress: [] }} }}"
+        ))
+    };
+    assert_snapshot!(wrong(&tiers("[databse, web]")), @"
+    error[unknown-group]: no group of this VPC is called `databse`
+     --> topology.yaml:9:74
+      |
+    9 |       data: { route: isolated, subnets: [10.0.0.0/24], security_groups: [databse, web] }
+      |                                                                          ^^^^^^^
+      |
+      = help: did you mean `database`?
+
+    error[unknown-group]: no group of this VPC is called `web`
+     --> topology.yaml:9:83
+      |
+    9 |       data: { route: isolated, subnets: [10.0.0.0/24], security_groups: [databse, web] }
+      |                                                                                   ^^^
+      |
+      = help: name a group under `security_groups` of this VPC
+
+    2 problems
+    ");
+    assert_snapshot!(wrong(&tiers("[]")), @"
+    error[tier-without-group]: everything in tier `data` carries some group
+     --> topology.yaml:9:73
+      |
+    9 |       data: { route: isolated, subnets: [10.0.0.0/24], security_groups: [] }
+      |                                                                         ^
+      |
+      = help: name the groups that things in it carry, or leave `security_groups` out
+
+    1 problem
+    ");
+    let exposure = |text: &str| right(text).exposure;
+    let tier = exposure(&tiers("[database]")).unwrap().vpcs["main"].tiers["data"].clone();
+    assert_eq!((tier.never_public, tier.groups), (false, Some(["database".into()].into())));
+}
+
+#[test]
+fn what_is_said_of_public_addresses_is_kept() {
+    let of = |public_ips: &str| {
+        let tier = format!("{{ route: isolated, subnets: [10.0.0.0/24]{public_ips} }}");
+        let text = format!("cidr: 10.0.0.0/16\navailability_zones: [a]\ntiers: {{ d: {tier} }}");
+        right(&vpc(&text)).exposure
+    };
+    assert_eq!(of(""), None, "left out is not managed");
+    assert_eq!(of(", public_ips: on-request"), None);
+    assert!(of(", public_ips: never").unwrap().vpcs["main"].tiers["d"].never_public);
+}
+
+#[test]
 fn public_addresses_need_a_route_to_the_internet() {
     assert_snapshot!(wrong(&vpc("cidr: 10.0.0.0/16
 availability_zones: [a]

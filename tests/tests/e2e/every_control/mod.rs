@@ -5,6 +5,7 @@ mod gateway;
 mod group;
 mod service;
 mod table;
+pub(crate) mod tenant;
 
 use crate::scenario::{self, Subject};
 use flow_log::FlowLogs;
@@ -12,6 +13,7 @@ use gateway::Gateway;
 use group::Group;
 use service::Service;
 use table::Tables;
+use tenant::Tenants;
 use topology::ControlId;
 
 /// A test a scenario, for each subject.
@@ -98,4 +100,5 @@ every! {
     nat: Gateway,
     privatelink: Service,
     routes: Tables,
+    exposure: Tenants,
 }

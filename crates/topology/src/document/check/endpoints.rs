@@ -271,13 +271,7 @@ impl One<'_> {
             );
         }
         for (name, span) in list.iter().filter_map(At::get) {
-            if !self.groups.names.contains(&name.as_str()) {
-                let help = match self.check.nearest(name, self.groups.names.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "name a group under `security_groups` of this VPC".to_owned(),
-                };
-                self.check.wrong(span, "unknown-group", format!("no group of this VPC is called `{name}`"), help);
-            }
+            self.groups.known(self.check, name, span);
             let declared =
                 self.written.security_groups.read().and_then(|named| named.0.iter().find(|entry| entry.name == *name));
             if let Some(group) = declared

@@ -23,6 +23,18 @@ impl<'a> Groups<'a> {
         Self { names: names(written), vpc, around }
     }
 
+    /// Notes a name that no group of this VPC has.
+    pub(super) fn known(&self, check: Check<'_>, name: &str, span: Span) {
+        if self.names.contains(&name) {
+            return;
+        }
+        let help = match check.nearest(name, self.names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "name a group under `security_groups` of this VPC".to_owned(),
+        };
+        check.wrong(span, "unknown-group", format!("no group of this VPC is called `{name}`"), help);
+    }
+
     /// The other VPC that has a group of this name.
     pub(super) fn elsewhere(&self, name: &str) -> Option<&str> {
         let mut others = self.around.groups.iter().filter(|(vpc, _)| **vpc != self.vpc);

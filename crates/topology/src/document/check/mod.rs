@@ -106,13 +106,14 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         Some(model::State::Retired) => State::Retired,
     };
     let mut modes = BTreeMap::new();
-    if let Some(model::Controls { security_groups, flow_logs, nat, privatelink, routes }) = controls.read() {
+    if let Some(model::Controls { security_groups, flow_logs, nat, privatelink, routes, exposure }) = controls.read() {
         let written = [
             (ControlId::SecurityGroups, security_groups),
             (ControlId::FlowLogs, flow_logs),
             (ControlId::Nat, nat),
             (ControlId::PrivateLink, privatelink),
             (ControlId::Routes, routes),
+            (ControlId::Exposure, exposure),
         ];
         modes.extend(written.into_iter().filter_map(|(control, settings)| {
             let model::ControlSettings { mode } = settings.read()?;
@@ -183,6 +184,8 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     let id = TopologyId::from(id.read()?.as_str());
     let flow_logs = logged(id.as_str(), state, &resolved);
     let routes = routes::desired(&id, state, &resolved);
+    let exposure =
+        (state == State::Active).then(|| crate::exposure::Desired::of(&id, &resolved, privatelink.values())).flatten();
     let production = environment == Environment::Production;
     let topology = id.clone();
     let nat =
@@ -204,6 +207,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         nat,
         flow_logs,
         routes,
+        exposure,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::groups::Groups;
 use super::{Around, Check, cidr, endpoints, flow_logs, groups, names, nat, routes, units};
-use crate::core::{TierName, ZoneLetter};
+use crate::core::{GroupName, TierName, ZoneLetter};
 use crate::document::model::{self, Zone};
 use crate::document::problem::{Draft, Span};
 use crate::document::wrap::{At, Entry, Field};
@@ -76,6 +76,7 @@ pub(super) fn vpc(check: Check<'_>, around: &Around<'_>, name: &str, written: &m
     let nat = nat::nat(check, around.environment, written, &tiers, zones.as_deref());
     let gateways = nat.as_ref().map(|nat| nat::desired(check, around, written, nat, &tiers, zones.as_deref()));
     let known = Groups::of(name, around, written);
+    attached(check, &known, written);
     let (mut desired, group_descriptions) = groups::groups(check, &known, written);
     let endpoints = endpoints::endpoints(check, around, &known, written, &tiers);
     if let Some((range, _)) = range
@@ -162,7 +163,9 @@ fn tiers(
     let mut ranges: Vec<(Ipv4Net, Span)> = vec![];
     for Entry { name, name_span, value } in entries {
         names::plain(check, "tier name", name, *name_span);
-        let Some(model::Tier { route, subnets, availability_zones, public_ips, extra_routes }) = &value.value else {
+        let Some(model::Tier { route, subnets, availability_zones, public_ips, extra_routes, security_groups }) =
+            &value.value
+        else {
             continue;
         };
         if route.is_none() {
@@ -233,6 +236,9 @@ fn tiers(
                 model::PublicIps::OnLaunch => PublicIps::OnLaunch,
             }),
             extra_routes: routes::extra(check, extra_routes, route.read(), vpc.map(|(range, _)| range)),
+            security_groups: security_groups
+                .read()
+                .map(|list| list.iter().filter_map(At::get).map(|(name, _)| GroupName::from(name.as_str())).collect()),
         };
         if let (Some(PublicIps::OnLaunch), Some((route, span))) = (tier.public_ips, route.read_at())
             && *route != model::Route::Internet
@@ -281,6 +287,26 @@ fn subnet(check: Check<'_>, net: Ipv4Net, span: Span, vpc: Option<(Ipv4Net, Span
                 .related(*place, format!("{} to {}", other.network(), other.broadcast()))
                 .help("write a range that no other subnet uses"),
         );
+    }
+}
+
+/// What a tier says of the groups in it names groups of the VPC.
+fn attached(check: Check<'_>, groups: &Groups<'_>, written: &model::Vpc) {
+    for Entry { name, value, .. } in written.tiers.read().map(|named| named.0.as_slice()).unwrap_or_default() {
+        let Some((list, whole)) = value.value.as_ref().and_then(|tier| tier.security_groups.read_at()) else {
+            continue;
+        };
+        if list.is_empty() {
+            check.wrong(
+                whole,
+                "tier-without-group",
+                format!("everything in tier `{name}` carries some group"),
+                "name the groups that things in it carry, or leave `security_groups` out",
+            );
+        }
+        for (group, span) in list.iter().filter_map(At::get) {
+            groups.known(check, group, span);
+        }
     }
 }
 

@@ -111,6 +111,8 @@ pub(crate) struct Controls {
     pub(crate) privatelink: Option<At<ControlSettings>>,
     /// Route tables by their subnets, internet gateways, public addresses on launch, and DNS.
     pub(crate) routes: Option<At<ControlSettings>>,
+    /// What has public addresses, and which groups are attached.
+    pub(crate) exposure: Option<At<ControlSettings>>,
 }
 
 /// A stretch of every week, in UTC.

@@ -73,6 +73,8 @@ pub(crate) struct ExtraRoute {
     pub(crate) to: Option<At<Destination>>,
     /// What it leads to. Left out: anything but a gateway of the internet.
     pub(crate) via: Option<At<Target>>,
+    /// The groups that databases and network interfaces in this tier carry, and no others. Left out: not managed.
+    pub(crate) security_groups: Option<At<Vec<At<String>>>>,
 }
 
 /// Where a tier's default route goes.

@@ -1,11 +1,13 @@
 //! The controls that are put through every scenario.
 
+mod exposure;
 mod flow_logs;
 mod nat;
 mod privatelink;
 mod routes;
 mod security_groups;
 
+pub(super) use exposure::Exposure;
 pub(super) use flow_logs::FlowLogs;
 pub(super) use nat::Nat;
 pub(super) use privatelink::PrivateLink;

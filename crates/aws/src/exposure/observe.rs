@@ -1,0 +1,69 @@
+//! Observing everything that may have a public address.
+
+use super::listing::{self, Estate};
+use crate::errors::unseen;
+use crate::network::Network;
+use reconciler::{Bound, Fault, Observe};
+use std::collections::{BTreeMap, BTreeSet};
+use topology::exposure::{Desired, Exposure, Listing, Observed, ObservedVpc};
+use topology::{ResourceId, Scope, Seen, VpcId, VpcName};
+
+impl Observe<Exposure> for Network {
+    async fn observe(&self, bound: &Bound, desired: &Desired, _: &Scope) -> Observed {
+        let wanted: BTreeMap<&VpcName, &VpcId> =
+            desired.vpcs.keys().filter_map(|name| Some((name, bound.vpcs.get(name)?))).collect();
+        if wanted.is_empty() {
+            return Observed {
+                vpcs: BTreeMap::new(),
+                databases: Ok(vec![]),
+                services: Ok(vec![]),
+                balancers: Ok(vec![]),
+            };
+        }
+        let clients = match self.clients.regional(&bound.place) {
+            Ok(clients) => clients,
+            Err(fault) => {
+                let (databases, services, balancers) = (blind(&fault), blind(&fault), blind(&fault));
+                return Observed { vpcs: unknown(&wanted, &fault), databases, services, balancers };
+            }
+        };
+        let vpcs = match listing::estate(&clients, desired, &wanted).await {
+            Ok(estate) => assembled(&wanted, estate),
+            Err(fault) => unknown(&wanted, &fault),
+        };
+        let databases = listing::databases(&clients).await.map_err(|fault| unseen(&fault));
+        let services = listing::services(&clients).await.map_err(|fault| unseen(&fault));
+        let balancers = listing::balancers(&clients).await.map_err(|fault| unseen(&fault));
+        Observed { vpcs, databases, services, balancers }
+    }
+}
+
+type Vpcs = BTreeMap<VpcName, Seen<ObservedVpc>>;
+
+fn blind<T>(fault: &Fault) -> Listing<T> {
+    Err(unseen(fault))
+}
+
+fn unknown(wanted: &BTreeMap<&VpcName, &VpcId>, fault: &Fault) -> Vpcs {
+    wanted.keys().map(|name| ((*name).clone(), Seen::Unknown(unseen(fault)))).collect()
+}
+
+/// Everything to its VPC.
+fn assembled(wanted: &BTreeMap<&VpcName, &VpcId>, estate: Estate) -> Vpcs {
+    let Estate { subnets, groups, interfaces } = estate;
+    let vpc_of: BTreeMap<&ResourceId, &VpcId> = subnets.iter().map(|(id, (vpc, _))| (id, vpc)).collect();
+    let one = |id: &VpcId| {
+        let here = subnets.iter().filter(|(_, (vpc, _))| vpc == id);
+        let groups = groups.iter().filter(|(_, (vpc, _))| vpc == id);
+        let interfaces = interfaces.iter().filter(|interface| vpc_of.get(&interface.subnet) == Some(&id));
+        ObservedVpc {
+            id: id.clone(),
+            subnets: here.map(|(subnet, (_, range))| (subnet.clone(), *range)).collect(),
+            groups: groups.map(|(group, (_, name))| (name.clone(), group.clone())).collect(),
+            interfaces: interfaces.cloned().collect(),
+        }
+    };
+    let ids: BTreeSet<&VpcId> = wanted.values().copied().collect();
+    let mut seen: BTreeMap<&VpcId, ObservedVpc> = ids.into_iter().map(|id| (id, one(id))).collect();
+    wanted.iter().filter_map(|(name, id)| Some(((*name).clone(), Seen::Present(seen.remove(id)?)))).collect()
+}
