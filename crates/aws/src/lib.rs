@@ -3,6 +3,7 @@
 
 mod clients;
 mod clock;
+mod endpoints;
 mod errors;
 mod flow_logs;
 mod ledger;

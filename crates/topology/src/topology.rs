@@ -3,7 +3,7 @@
 use crate::core::{AccountId, ControlId, Region, ServiceName, TopologyId, VpcName};
 use crate::flow_logs;
 use crate::network::{EndpointService, Environment, State, Vpc};
-use crate::{nat, privatelink, security_groups};
+use crate::{endpoints, nat, privatelink, security_groups};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -47,6 +47,8 @@ pub struct Topology {
     pub nat: Option<nat::Desired>,
     /// What the `flow-logs` control keeps; `None` when no VPC says anything of flow logs.
     pub flow_logs: Option<flow_logs::Desired>,
+    /// What the `endpoints` control keeps; `None` when no VPC says anything of endpoints.
+    pub endpoints: Option<endpoints::Desired>,
 }
 
 impl Topology {
@@ -66,6 +68,7 @@ impl Topology {
             security_groups: None,
             nat: None,
             flow_logs: None,
+            endpoints: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod clock;
 mod contract_ec2;
+mod contract_endpoints;
 mod contract_flow_logs;
 mod contract_ledger;
 mod contract_links;
@@ -10,6 +11,8 @@ mod dice;
 pub mod ec2;
 mod ec2_control;
 mod ec2_ports;
+pub mod endpoints;
+mod endpoints_ports;
 pub mod flow_logs;
 mod flow_logs_ports;
 mod ledger;
@@ -24,6 +27,7 @@ pub use clock::Clock;
 pub use dice::Dice;
 pub use ec2_control::STACK_TAG;
 pub use ec2_ports::TwinEc2;
+pub use endpoints_ports::TwinEndpoints;
 pub use flow_logs_ports::{DELIVERY_ROLE, TwinFlowLogs};
 pub use ledger::Ledger;
 pub use links_ports::TwinLinks;
@@ -34,6 +38,7 @@ pub use rig::{Call, Twin, World};
 /// What every implementation of a port must do: run by the twins and by the adapters alike.
 pub mod contract {
     pub use crate::contract_ec2::{Ec2Port, security_groups};
+    pub use crate::contract_endpoints::{EndpointPort, Site, endpoints};
     pub use crate::contract_flow_logs::{FlowLogsPort, flow_logs};
     pub use crate::contract_ledger::ledger;
     pub use crate::contract_links::{LinkPort, privatelink};

@@ -21,11 +21,13 @@ pub(super) enum Kind {
     EndpointService,
     /// `vpce-`: a consumer's endpoint, as the provider of its service sees it.
     EndpointConnection,
+    /// `vpce-`: an endpoint, as its own account sees it.
+    Endpoint,
 }
 
 impl Kind {
-    /// The kind of an id; `None`: not one of these.
-    pub(super) fn of(id: &str) -> Option<Self> {
+    /// The kind of an id, as a control sees it; `None`: not one of these.
+    pub(super) fn of(id: &str, control: ControlId) -> Option<Self> {
         let (prefix, _) = id.rsplit_once('-')?;
         Some(match prefix {
             "sg" => Self::SecurityGroup,
@@ -35,6 +37,7 @@ impl Kind {
             "subnet" => Self::Subnet,
             "fl" => Self::FlowLog,
             "vpce-svc" => Self::EndpointService,
+            "vpce" if control == ControlId::Endpoints => Self::Endpoint,
             "vpce" => Self::EndpointConnection,
             _ => return None,
         })
@@ -48,6 +51,7 @@ impl Kind {
             ControlId::FlowLogs => &[Self::FlowLog],
             ControlId::Nat => &[Self::NatGateway, Self::RouteTable, Self::RouteTableAssociation, Self::Subnet],
             ControlId::PrivateLink => &[Self::EndpointService, Self::EndpointConnection],
+            ControlId::Endpoints => &[Self::Endpoint, Self::RouteTable, Self::RouteTableAssociation, Self::Subnet],
         }
     }
 }
@@ -71,17 +75,24 @@ mod tests {
             ("sgr-01234567", None),
             ("nat", None),
         ] {
-            assert_eq!(Kind::of(id), kind, "{id}");
+            assert_eq!(Kind::of(id, ControlId::PrivateLink), kind, "{id}");
         }
     }
 
     #[test]
-    fn no_kind_is_located_by_two_controls() {
-        let all = [ControlId::SecurityGroups, ControlId::FlowLogs, ControlId::Nat, ControlId::PrivateLink];
-        let mut kinds: Vec<Kind> = all.into_iter().flat_map(Kind::located_by).copied().collect();
-        let many = kinds.len();
-        kinds.sort();
-        kinds.dedup();
-        assert_eq!(kinds.len(), many);
+    fn an_endpoint_is_seen_from_its_own_side_or_from_its_service() {
+        assert_eq!(Kind::of("vpce-01234567", ControlId::Endpoints), Some(Kind::Endpoint));
+        assert_eq!(Kind::of("vpce-svc-01234567", ControlId::Endpoints), Some(Kind::EndpointService));
+    }
+
+    #[test]
+    fn no_kind_is_located_twice_by_one_control() {
+        for control in ControlId::ALL {
+            let mut kinds = Kind::located_by(*control).to_vec();
+            let many = kinds.len();
+            kinds.sort();
+            kinds.dedup();
+            assert_eq!(kinds.len(), many, "{control}");
+        }
     }
 }

@@ -19,11 +19,14 @@ pub enum ControlId {
     /// The connections of endpoint services.
     #[serde(rename = "privatelink")]
     PrivateLink,
+    /// VPC endpoints: their subnets, route tables, security groups, private DNS and policies.
+    Endpoints,
 }
 
 impl ControlId {
     /// All of them, in the order in which they are shown.
-    pub const ALL: &'static [Self] = &[Self::SecurityGroups, Self::FlowLogs, Self::Nat, Self::PrivateLink];
+    pub const ALL: &'static [Self] =
+        &[Self::SecurityGroups, Self::FlowLogs, Self::Nat, Self::PrivateLink, Self::Endpoints];
 
     /// Its name in documents, queues, functions and the ledger.
     pub const fn name(self) -> &'static str {
@@ -32,6 +35,7 @@ impl ControlId {
             Self::FlowLogs => "flow-logs",
             Self::Nat => "nat",
             Self::PrivateLink => "privatelink",
+            Self::Endpoints => "endpoints",
         }
     }
 

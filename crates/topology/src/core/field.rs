@@ -29,6 +29,10 @@ pub enum Field {
     EndpointServicePrincipals,
     /// The load balancers behind an endpoint service.
     EndpointServiceLoadBalancers,
+    /// A VPC endpoint: whether it exists.
+    Endpoint,
+    /// The subnets, route tables, security groups, private DNS and policy of a VPC endpoint.
+    EndpointSettings,
 }
 
 impl Field {
@@ -45,6 +49,8 @@ impl Field {
         Self::EndpointServiceAcceptance,
         Self::EndpointServicePrincipals,
         Self::EndpointServiceLoadBalancers,
+        Self::Endpoint,
+        Self::EndpointSettings,
     ];
 
     /// The one control that changes it.
@@ -57,6 +63,7 @@ impl Field {
             | Self::EndpointServiceAcceptance
             | Self::EndpointServicePrincipals
             | Self::EndpointServiceLoadBalancers => ControlId::PrivateLink,
+            Self::Endpoint | Self::EndpointSettings => ControlId::Endpoints,
         }
     }
 }
@@ -75,6 +82,8 @@ impl fmt::Display for Field {
             Self::EndpointServiceAcceptance => "acceptance of endpoint services",
             Self::EndpointServicePrincipals => "allowed principals of endpoint services",
             Self::EndpointServiceLoadBalancers => "load balancers of endpoint services",
+            Self::Endpoint => "VPC endpoints",
+            Self::EndpointSettings => "subnets, route tables, groups, private DNS and policies of VPC endpoints",
         })
     }
 }

@@ -14,6 +14,8 @@ mod ids;
 mod network;
 mod template;
 
+pub(crate) use endpoints::endpoint_id;
+
 use crate::core::VpcName;
 use crate::topology::Topology;
 use template::Template;

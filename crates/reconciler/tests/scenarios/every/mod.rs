@@ -55,6 +55,10 @@ scenarios! {
         what_is_changed_back_again_and_again_is_left_and_told;
 }
 
+mod endpoints {
+    every!(Endpoints);
+}
+
 mod flow_logs {
     every!(FlowLogs);
 }

@@ -105,12 +105,13 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         Some(model::State::Retired) => State::Retired,
     };
     let mut modes = BTreeMap::new();
-    if let Some(model::Controls { security_groups, flow_logs, nat, privatelink }) = controls.read() {
+    if let Some(model::Controls { security_groups, flow_logs, nat, privatelink, endpoints }) = controls.read() {
         let written = [
             (ControlId::SecurityGroups, security_groups),
             (ControlId::FlowLogs, flow_logs),
             (ControlId::Nat, nat),
             (ControlId::PrivateLink, privatelink),
+            (ControlId::Endpoints, endpoints),
         ];
         modes.extend(written.into_iter().filter_map(|(control, settings)| {
             let model::ControlSettings { mode } = settings.read()?;
@@ -176,10 +177,12 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     desired.ranges = resolved.values().map(|vpc: &crate::Vpc| vpc.cidr.into()).collect();
     let mut privatelink = privatelink::services(check, services, &around);
     privatelink::connect_own(&mut privatelink, &resolved);
+    endpoints::consistent(check, entries, &resolved, &desired, &privatelink);
     let maintenance = nat::maintenance(check, maintenance);
     flow_logs::one_retention(check, entries, &resolved);
     let id = TopologyId::from(id.read()?.as_str());
     let flow_logs = logged(id.as_str(), state, &resolved);
+    let endpoints = reached(&id, state, &resolved, &desired);
     let production = environment == Environment::Production;
     let topology = id.clone();
     let nat =
@@ -200,6 +203,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         security_groups: (!desired.vpcs.is_empty()).then_some(desired),
         nat,
         flow_logs,
+        endpoints,
     })
 }
 
@@ -210,5 +214,23 @@ fn logged(id: &str, state: State, vpcs: &BTreeMap<VpcName, crate::Vpc>) -> Optio
         Some((name.clone(), if state == State::Retired { vec![] } else { logs.clone() }))
     });
     let desired = crate::flow_logs::Desired { topology: id.into(), vpcs: declared.collect() };
+    (!desired.vpcs.is_empty()).then_some(desired)
+}
+
+/// What the `endpoints` control keeps. A retired topology has none of ours.
+fn reached(
+    id: &TopologyId,
+    state: State,
+    vpcs: &BTreeMap<VpcName, crate::Vpc>,
+    rules: &Desired,
+) -> Option<crate::endpoints::Desired> {
+    let declared = vpcs.iter().filter_map(|(name, vpc)| {
+        let mut desired = crate::endpoints::DesiredVpc::of(vpc, rules.vpcs.get(name))?;
+        if state == State::Retired {
+            desired.endpoints.clear();
+        }
+        Some((name.clone(), desired))
+    });
+    let desired = crate::endpoints::Desired { topology: id.clone(), vpcs: declared.collect() };
     (!desired.vpcs.is_empty()).then_some(desired)
 }

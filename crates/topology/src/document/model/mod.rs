@@ -108,6 +108,8 @@ pub(crate) struct Controls {
     pub(crate) nat: Option<At<ControlSettings>>,
     /// The connections of endpoint services.
     pub(crate) privatelink: Option<At<ControlSettings>>,
+    /// VPC endpoints: their subnets, route tables, security groups, private DNS and policies.
+    pub(crate) endpoints: Option<At<ControlSettings>>,
 }
 
 /// A stretch of every week, in UTC.

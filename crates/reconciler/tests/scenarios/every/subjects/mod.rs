@@ -1,10 +1,12 @@
 //! The controls that are put through every scenario.
 
+mod endpoints;
 mod flow_logs;
 mod nat;
 mod privatelink;
 mod security_groups;
 
+pub(super) use endpoints::Endpoints;
 pub(super) use flow_logs::FlowLogs;
 pub(super) use nat::Nat;
 pub(super) use privatelink::PrivateLink;
