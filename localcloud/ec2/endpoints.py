@@ -14,7 +14,6 @@ import time
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import random_private_ip
@@ -54,9 +53,7 @@ def check_service(service_name: str, kind: str) -> None:
 def _throttle(self: Any, call: str) -> None:
     backend = self.ec2_backend
     if not admits(backend.account_id, backend.region_name, call):
-        refusal = EC2ClientError("RequestLimitExceeded", "Request limit exceeded.")
-        refusal.code = 503
-        raise refusal
+        refuse("RequestLimitExceeded", "Request limit exceeded.")
 
 
 def _settle(account: str, region: str) -> None:

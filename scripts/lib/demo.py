@@ -32,6 +32,7 @@ CHAPTERS = [
     ("nat", "Somebody breaks the way out", breaks.nat),
     ("nat", "The network becomes staging, and production again", breaks.flips),
     ("privatelink", "Others connect", breaks.privatelink),
+    ("endpoints", "Somebody breaks endpoints", breaks.endpoints),
 ]
 
 

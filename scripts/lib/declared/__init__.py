@@ -6,7 +6,7 @@ reference topologies use, and the Describe calls of EC2, Elastic Load Balancing 
 
 from __future__ import annotations
 
-from . import flow_logs, groups, nat, privatelink
+from . import endpoints, flow_logs, groups, nat, privatelink
 from .documents import Cloud, Difference, Topology, Unreadable, Verdict, load, load_all, vpc_ids
 
 __all__ = [
@@ -28,6 +28,7 @@ CONTROLS = {
     "flow-logs": flow_logs.compare,
     "nat": nat.compare,
     "privatelink": privatelink.compare,
+    "endpoints": endpoints.compare,
 }
 
 

@@ -41,12 +41,33 @@ const BOUNDS: &[(&str, Bounds)] = &[
         &[
             ("elastic-ip", &["ec2:CreateAction"]),
             ("natgateway", &["ec2:CreateAction"]),
+            ("vpc-endpoint", &["ec2:CreateAction"]),
             ("vpc-flow-log", &["ec2:CreateAction"]),
+        ],
+    ),
+    (
+        "ec2:CreateVpcEndpoint",
+        &[
+            ("route-table", &["ec2:Vpc"]),
+            ("security-group", &["ec2:Vpc"]),
+            ("subnet", &["ec2:Vpc"]),
+            ("vpc", &["ec2:VpcID"]),
+            ("vpc-endpoint", &["aws:RequestTag/plumbline:control"]),
         ],
     ),
     ("ec2:DeleteFlowLogs", &[("vpc-flow-log", &["aws:ResourceTag/plumbline:control"])]),
     ("ec2:DeleteNatGateway", &[("natgateway", &["aws:ResourceTag/plumbline:control"])]),
     ("ec2:DeleteRoute", &[("route-table", &["ec2:Vpc"])]),
+    ("ec2:DeleteVpcEndpoints", &[("vpc-endpoint", &["aws:ResourceTag/plumbline:control"])]),
+    (
+        "ec2:ModifyVpcEndpoint",
+        &[
+            ("route-table", &["ec2:Vpc"]),
+            ("security-group", &["ec2:Vpc"]),
+            ("subnet", &["ec2:Vpc"]),
+            ("vpc-endpoint", &["aws:ResourceTag/plumbline:topology"]),
+        ],
+    ),
     ("ec2:ModifyVpcEndpointServiceConfiguration", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
     ("ec2:ModifyVpcEndpointServicePermissions", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),
     ("ec2:RejectVpcEndpointConnections", &[("vpc-endpoint-service", &["aws:ResourceTag/plumbline:topology"])]),

@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 const SETTLES: SignedDuration = SignedDuration::from_secs(60);
 /// So many that failed within the hour are enough.
 const TRIES: usize = 3;
+/// How long the first that failed is let be before another is made; each further one twice as long.
+const BACK_OFF: SignedDuration = SignedDuration::from_secs(30);
 
 pub(super) fn make<'a>(builder: &mut Builder<'a>, facts: &Facts<'a>, wanted: &Wanted<'a>) {
     for gone in pick::alike(facts, wanted).filter(|endpoint| endpoint.state.is_gone() || endpoint.state.is_dead()) {
@@ -34,14 +36,21 @@ pub(super) fn make<'a>(builder: &mut Builder<'a>, facts: &Facts<'a>, wanted: &Wa
         return builder.hold(&wanted.key.id, &wanted.title, why, remedy);
     }
     let repairs = facts.standing.repairs.get(&wanted.key.id).map(Vec::as_slice).unwrap_or_default();
-    let made = |repair: &&Repair| repair.succeeded == Some(true);
-    if let Some(failed) = dead.last()
-        && repairs.iter().filter(made).count() >= TRIES
-    {
-        let said = failed.error.as_deref().unwrap_or("nothing");
-        let why = format!("{TRIES} endpoints were made within the hour, and all failed; AWS says: {said}");
-        let remedy = "put right what AWS says; the next sweep tries again within the hour".into();
-        return builder.hold(&wanted.key.id, &wanted.title, why, remedy);
+    if let Some(failed) = dead.last() {
+        let made: Vec<&Repair> = repairs.iter().filter(|repair| repair.succeeded == Some(true)).collect();
+        if made.len() >= TRIES {
+            let said = failed.error.as_deref().unwrap_or("nothing");
+            let why = format!("{TRIES} endpoints were made within the hour, and all failed; AWS says: {said}");
+            let remedy = "put right what AWS says; within the hour it is tried again".into();
+            return builder.hold(&wanted.key.id, &wanted.title, why, remedy);
+        }
+        if let Some(last) = made.last() {
+            let rest = BACK_OFF * (1 << (made.len() - 1));
+            let again = last.at.saturating_add(rest).unwrap_or(jiff::Timestamp::MAX);
+            if facts.standing.now < again {
+                return builder.wait(again, format!("{} failed, and is tried again after a while", failed.id));
+            }
+        }
     }
     if settling(facts, repairs) {
         return builder.soon(format!("AWS made {}, and does not show it yet", wanted.title));
@@ -178,8 +187,12 @@ pub(super) fn surplus<'a>(
             }
             continue;
         }
-        // What a declared one that could not be judged may be kept by stays.
-        let undecided = open.iter().any(|wanted| same(wanted)) && !endpoint.state.is_dead();
+        // What a declared one that could not be judged may be kept by stays; so does the last one that failed, for it says why.
+        let newer = |other: &&ObservedEndpoint| {
+            other.service == endpoint.service && other.kind == endpoint.kind && other.state.is_dead()
+        };
+        let last = facts.endpoints.iter().copied().filter(newer).next_back().is_some_and(|it| it.id == endpoint.id);
+        let undecided = open.iter().any(|wanted| same(wanted)) && (!endpoint.state.is_dead() || last);
         if undecided || unresolved {
             continue;
         }
@@ -196,7 +209,8 @@ pub(super) fn surplus<'a>(
             }
         };
         builder.drift(facts.place.key(endpoint.id.clone()), &name, Severity::Drift, summary);
-        let ready = beside.is_none_or(|(_, kept)| kept.state == EndpointState::Available);
+        // Make before break: the other one is as declared first.
+        let ready = beside.is_none_or(|(_, kept)| kept.state == EndpointState::Available && !builder.changes(&kept.id));
         if ready {
             delete(builder, facts, &name, endpoint);
         }

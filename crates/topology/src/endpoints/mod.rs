@@ -7,7 +7,7 @@
 //! here:
 //!
 //! - **The declared endpoint** is the one of its service and kind in the VPC. Of several, that of the network's stack counts, or ours; of
-//!   those the one with private DNS. A single one of somebody else's counts as well. Several of somebody else's are nobody's: held.
+//!   those the one that carries the traffic. A single one of somebody else's counts as well. Several of somebody else's are nobody's: held.
 //! - **Modified in place, in one call.** Groups, subnets, tables, policy and private DNS of one endpoint go into one
 //!   `ModifyVpcEndpoint`: additions and removals together, so that nothing is without either in between. What is declared and not there
 //!   keeps what is there and not declared from being removed.
@@ -20,6 +20,8 @@
 //! - **Ours** is what the ledger says that we made and what bears our tags. Nothing else is ever deleted. What bears them and is not in
 //!   the ledger was made by a run that crashed, or the tags are copied: while the last call for it has no answer on record, the same
 //!   call is planned again, whose token gives the same endpoint.
+//! - **One that failed** is let be for half a minute before another is made beside it, then twice as long; the third within the hour is
+//!   held. The last one stays, for it says why, until one works.
 //! - **The network's stack** does not learn that an endpoint which it made was deleted and stands again: its stand-in bears the logical id
 //!   ([`STAND_IN_TAG`]), the change that makes it names stack and logical id ([`StandIn`]), and the plan says so.
 //! - **Route tables** are those with which the declared subnets are associated now. The main table is left alone: it also serves whatever

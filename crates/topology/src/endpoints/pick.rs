@@ -1,7 +1,7 @@
 //! Which endpoint of AWS is the declared one.
 //!
-//! The network's stack made it, or we did: of those the one with private DNS, for no two of one service can have it; else the stack's,
-//! and the one under its logical id; else the oldest. A mark that only CloudFormation can write counts as the stack's, the ledger with our
+//! The network's stack made it, or we did: of those the one that carries the traffic, by private DNS or by routes, for AWS gives neither to
+//! two; else the stack's, and the one under its logical id; else the oldest. A mark that only CloudFormation can write counts as the stack's, the ledger with our
 //! tags as ours. Without either, one that bears the topology's tag; without that, any. Several of equal strength are nobody's.
 
 use super::facts::{Facts, Wanted};
@@ -51,10 +51,9 @@ pub(super) fn pick<'a>(facts: &Facts<'a>, wanted: &Wanted<'_>) -> Pick<'a> {
     let kept = |mark: Mark| mark <= Mark::Ours;
     if marked.iter().any(|(mark, _)| kept(*mark)) {
         marked.retain(|(mark, _)| kept(*mark));
-        // Only one of them can have private DNS, and whoever has it carries the traffic.
-        marked.sort_by_key(|(mark, endpoint)| (!endpoint.private_dns, *mark));
+        marked.sort_by_key(|(mark, endpoint)| (!carries(endpoint), *mark));
         let rival = |(mark, endpoint): &(Mark, &ObservedEndpoint)| match marked.first() {
-            Some((best, first)) => *mark == *best && endpoint.private_dns == first.private_dns && *mark != Mark::Ours,
+            Some((best, first)) => *mark == *best && carries(endpoint) == carries(first) && *mark != Mark::Ours,
             None => false,
         };
         let rivals: Vec<&ObservedEndpoint> =
@@ -73,6 +72,11 @@ pub(super) fn pick<'a>(facts: &Facts<'a>, wanted: &Wanted<'_>) -> Pick<'a> {
         [(_, only)] => Pick::One(only),
         several => Pick::Several(several.iter().map(|(_, endpoint)| *endpoint).collect()),
     }
+}
+
+/// Whether traffic is led to it: by the service's own name, or by routes.
+fn carries(endpoint: &ObservedEndpoint) -> bool {
+    endpoint.private_dns || !endpoint.tables.is_empty()
 }
 
 fn mark(facts: &Facts<'_>, wanted: &Wanted<'_>, endpoint: &ObservedEndpoint) -> Mark {

@@ -159,6 +159,11 @@ impl<'a> Builder<'a> {
         self.steps.push((rank, call, step));
     }
 
+    /// Whether something is declared of it that it does not have yet.
+    pub(super) fn changes(&self, id: &ResourceId) -> bool {
+        self.plan.drifts.iter().any(|drift| drift.resource.id == *id && drift.severity > Severity::Advice)
+    }
+
     pub(super) fn drift(&mut self, resource: ResourceKey, name: &str, severity: Severity, summary: String) {
         self.plan.drifts.push(Drift { resource, name: name.to_owned(), severity, summary });
     }
@@ -179,7 +184,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The earliest counts, and says what else is awaited then.
-    fn wait(&mut self, until: Timestamp, why: String) {
+    pub(super) fn wait(&mut self, until: Timestamp, why: String) {
         match &mut self.plan.wait {
             Some(known) if known.until < until => {}
             Some(known) if known.until == until => {

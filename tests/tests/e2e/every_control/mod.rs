@@ -1,11 +1,13 @@
 //! Every control through every scenario of `scenario.rs`: a row here is all that a control adds.
 
+mod endpoint;
 mod flow_log;
 mod gateway;
 mod group;
 mod service;
 
 use crate::scenario::{self, Subject};
+use endpoint::Endpoints;
 use flow_log::FlowLogs;
 use gateway::Gateway;
 use group::Group;
@@ -95,4 +97,5 @@ every! {
     flow_logs: FlowLogs,
     nat: Gateway,
     privatelink: Service,
+    endpoints: Endpoints,
 }
