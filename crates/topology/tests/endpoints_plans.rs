@@ -423,8 +423,24 @@ fn the_stacks_own_replaces_its_stand_in() {
 
     let tables = network.cloud.endpoints[&ours].tables.clone();
     network.cloud.modify(&ours, &Edit { remove_tables: tables, ..Edit::default() }).unwrap();
-    assert_snapshot!(network.enforce(), @"");
-    assert_snapshot!(network.enforce(), @"");
+    assert_snapshot!(network.enforce(), @"
+    drift
+      drift     main/s3 (vpce-00000000000000010): it is not in rtb-00000000000000003 and rtb-00000000000000005, the route tables of its tiers
+      drift     main/s3 (vpce-0000000000000000e): ours, and vpce-00000000000000010 is there in its place
+      advice    main/logs (vpce-00000000000000011): it leads to com.amazonaws.eu-west-1.logs as vpce-0000000000000000f does, and is not declared
+    steps
+      1. main/s3: in vpce-00000000000000010, add route tables rtb-00000000000000003 and rtb-00000000000000005
+         owned by arn:stack
+    ");
+    assert_snapshot!(network.enforce(), @"
+    drift
+      drift     main/s3 (vpce-0000000000000000e): ours, and vpce-00000000000000010 is there in its place
+      advice    main/logs (vpce-00000000000000011): it leads to com.amazonaws.eu-west-1.logs as vpce-0000000000000000f does, and is not declared
+    steps
+      1. delete our endpoint vpce-0000000000000000e (main/s3): gateway endpoint to com.amazonaws.eu-west-1.s3 in vpc-00000000000000001, with its policy
+         owned by arn:stack
+         note: what reaches the service through it goes another way from then on, or none
+    ");
 }
 
 #[test]
