@@ -26,6 +26,7 @@ pub(super) fn endpoint(endpoint: &VpcEndpoint) -> Result<ObservedEndpoint, Strin
         (Some(code), Some(message)) => Some(format!("{code}: {message}")),
         (one, other) => one.or(other).map(Into::into),
     });
+    let error = error.or_else(|| endpoint.failure_reason().map(Into::into));
     let tags = tags(endpoint.tags());
     Ok(ObservedEndpoint {
         id: id.into(),
