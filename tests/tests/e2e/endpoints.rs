@@ -83,7 +83,8 @@ async fn one_that_somebody_deleted_is_made_without_private_dns_which_follows() {
         about(event, "three-tier") && event["detail"]["causes"].to_string().contains("user/release-engineer")
     };
     stage.outcome("names the person", named).await;
-    let plan = stage.by_hand("endpoints-plan", json!({"plan": {"topology": "three-tier"}})).await;
+    let plan =
+        stage.by_hand("endpoints-plan", json!({"topology": "three-tier", "mode": "plan", "reason": "INC-1"})).await;
     let text = plan.to_string();
     assert!(text.contains("stands in for MainLogsEndpoint of stack"), "{plan:#}");
 }
@@ -122,7 +123,7 @@ async fn all_six_deleted_at_once_come_back_within_the_bucket_that_others_use_too
     let topologies = status["data"]["topologies"].as_array().expect("topologies");
     let here = topologies.iter().find(|one| one["topology"] == "three-tier").expect("three-tier");
     let records = here["records"].as_array().expect("records");
-    assert!(records.len() >= 10, "{records:#?}");
+    assert!(records.len() >= 6, "{records:#?}");
     assert!(records.iter().all(|record| !record.to_string().contains("RequestLimitExceeded")), "{records:#?}");
     assert_eq!(stage.admin("POST", "due", None)["messages"], json!(0), "nothing waits any more");
 }
