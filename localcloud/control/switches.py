@@ -8,7 +8,16 @@ from types import ModuleType
 from typing import Any
 
 from .. import containers, databases, faults, zonal_shift
-from ..ec2 import endpoint_services, flow_log_delivery, nat, nat_settings, privatelink, privatelink_settings
+from ..ec2 import (
+    endpoint_services,
+    endpoint_settings,
+    endpoints,
+    flow_log_delivery,
+    nat,
+    nat_settings,
+    privatelink,
+    privatelink_settings,
+)
 from .refusal import Refused
 
 Query = dict[str, str]
@@ -139,6 +148,21 @@ async def _post_vpc_link(app: ModuleType, query: Query, body: Body) -> Any:
     return await _on_a_thread(endpoint_services.vpc_link, parts[4], parts[3], arn)
 
 
+async def _get_endpoints(app: ModuleType, query: Query, body: Body) -> Any:
+    return endpoint_settings.settings.as_dict()
+
+
+async def _put_endpoints(app: ModuleType, query: Query, body: Body) -> Any:
+    """Change how long VPC endpoints take to come and go, and whether calls on them are counted."""
+    await _on_a_thread(endpoint_settings.settings.update, body)
+    return endpoint_settings.settings.as_dict()
+
+
+async def _post_endpoints_due(app: ModuleType, query: Query, body: Body) -> Any:
+    """Let pending and deleting endpoints arrive now."""
+    return {"arrived": await _on_a_thread(endpoints.arrive)}
+
+
 ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]]] = {
     ("GET", "faults"): _get_faults,
     ("PUT", "faults"): _put_faults,
@@ -160,4 +184,7 @@ ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]
     ("PUT", "privatelink/connection"): _put_connection,
     ("POST", "privatelink/vpc_link"): _post_vpc_link,
     ("PUT", "flow_logs"): _put_flow_logs,
+    ("GET", "endpoints"): _get_endpoints,
+    ("PUT", "endpoints"): _put_endpoints,
+    ("POST", "endpoints/due"): _post_endpoints_due,
 }

@@ -188,6 +188,10 @@ def targets(stage: staging.Stage, control: str) -> list[Target]:
                 for table in ec2.describe_route_tables(Filters=within)["RouteTables"]:
                     if any(route.get("GatewayId", "").startswith("igw-") for route in table["Routes"]):
                         found.append(Target(topology.id, partial(delete_default_route, ec2, table["RouteTableId"])))
+            elif control == "endpoints":
+                for endpoint in ec2.describe_vpc_endpoints(Filters=within)["VpcEndpoints"]:
+                    if endpoint.get("PrivateDnsEnabled"):
+                        found.append(Target(topology.id, partial(private_dns_off, ec2, endpoint["VpcEndpointId"])))
     if control == "privatelink":
         for service in ec2.describe_vpc_endpoint_service_configurations()["ServiceConfigurations"]:
             tags = {tag["Key"]: tag["Value"] for tag in service.get("Tags", [])}
@@ -199,6 +203,11 @@ def targets(stage: staging.Stage, control: str) -> list[Target]:
 def open_ssh(ec2: Any, group: str) -> None:
     """Opens a group to the world."""
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[breaks.tcp(22, v4="0.0.0.0/0")])
+
+
+def private_dns_off(ec2: Any, endpoint: str) -> None:
+    """The service's name leads elsewhere."""
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PrivateDnsEnabled=False)
 
 
 def delete_flow_log(ec2: Any, vpc: str) -> None:

@@ -467,3 +467,79 @@ def exposure(stage: staging.Stage) -> list[Scene]:
         scene("role", "attaches another group to the database", attach_another_group, told_what_to_do),
         scene("root", "detaches it, as the message says", detach_it, harm=False),
     ]
+
+
+# ------------------------------------------------------------------------------------------------------------ endpoints
+
+
+def endpoints_of(ec2: Any, stage: staging.Stage, name: str) -> dict[str, dict[str, Any]]:
+    """The endpoints of a topology's VPC `main`, by the short name of their service."""
+    here = [{"Name": "vpc-id", "Values": [vpc_id(stage, name, "main")]}]
+    found = ec2.describe_vpc_endpoints(Filters=here)["VpcEndpoints"]
+    alive = [one for one in found if one["State"] not in ("deleting", "deleted")]
+    return {one["ServiceName"].split(".", 3)[3]: one for one in alive}
+
+
+def delete_endpoint(ec2: Any, stage: staging.Stage) -> None:
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoints_of(ec2, stage, "hipaa")["secretsmanager"]["VpcEndpointId"]])
+
+
+def private_dns_off(ec2: Any, stage: staging.Stage) -> None:
+    endpoint = endpoints_of(ec2, stage, "autoscaled-web")["ecr.api"]["VpcEndpointId"]
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PrivateDnsEnabled=False)
+
+
+def wrong_group(ec2: Any, stage: staging.Stage) -> None:
+    """Names still lead there, and nobody is let in."""
+    endpoint = endpoints_of(ec2, stage, "api-network")["logs"]
+    other = group_id(stage, "api-network", "main", "default")
+    ec2.modify_vpc_endpoint(
+        VpcEndpointId=endpoint["VpcEndpointId"],
+        AddSecurityGroupIds=[other],
+        RemoveSecurityGroupIds=[group["GroupId"] for group in endpoint["Groups"]],
+    )
+
+
+def out_of_a_table(ec2: Any, stage: staging.Stage) -> None:
+    endpoint = endpoints_of(ec2, stage, "three-tier")["s3"]
+    ec2.modify_vpc_endpoint(
+        VpcEndpointId=endpoint["VpcEndpointId"], RemoveRouteTableIds=sorted(endpoint["RouteTableIds"])[:2]
+    )
+
+
+def delete_all_endpoints(ec2: Any, stage: staging.Stage) -> None:
+    """AWS gives four calls at once and one in three seconds after that, whoever calls."""
+    ids = [one["VpcEndpointId"] for one in endpoints_of(ec2, stage, "three-tier").values()]
+    stage.admin("PUT", "endpoints", {"throttle": True, "pending": 1})
+    ec2.delete_vpc_endpoints(VpcEndpointIds=ids)
+
+
+def restored_within_the_bucket(watch: Watch) -> str | None:
+    """As before; what was counted for the scene is not counted any more."""
+    verdict = restored(watch)
+    if verdict:
+        watch.stage.admin("PUT", "endpoints", {"throttle": False, "pending": 0})
+    return verdict
+
+
+def endpoints(stage: staging.Stage) -> list[Scene]:
+    """Ways to services that do not leave the network."""
+
+    def scene(
+        caller: str, title: str, act: Act, topology: str, ends: Callable[[Watch], str | None] = restored
+    ) -> Scene:
+        return Scene(stage.callers[caller].label, title, as_caller(caller, act), "endpoints", (topology,), ends)
+
+    return [
+        scene("user", "deletes the Secrets Manager endpoint of hipaa main", delete_endpoint, "hipaa"),
+        scene("role", "switches private DNS of autoscaled-web's ECR off", private_dns_off, "autoscaled-web"),
+        scene("user", "gives api-network's logs endpoint a group that admits nobody", wrong_group, "api-network"),
+        scene("root", "takes three-tier's S3 endpoint out of two route tables", out_of_a_table, "three-tier"),
+        scene(
+            "role",
+            "deletes all six endpoints of three-tier at once",
+            delete_all_endpoints,
+            "three-tier",
+            restored_within_the_bucket,
+        ),
+    ]

@@ -34,6 +34,7 @@ CHAPTERS = [
     ("privatelink", "Others connect", breaks.privatelink),
     ("routes", "Somebody breaks routes", breaks.routes),
     ("exposure", "Somebody opens what is private", breaks.exposure),
+    ("endpoints", "Somebody breaks endpoints", breaks.endpoints),
 ]
 
 

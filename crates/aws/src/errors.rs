@@ -147,6 +147,7 @@ const RETRYABLE: &[&str] = &[
     "InvalidAllocationID.NotFound",
     "InvalidElasticIpID.NotFound",
     "InvalidRouteTableID.NotFound",
+    "InvalidVpcEndpointId.NotFound",
     // An address stays with a gateway that is on its way out for some minutes.
     "Resource.AlreadyAssociated",
     "InvalidIPAddress.InUse",
@@ -177,6 +178,8 @@ const BATCH: &[&str] = &[
     "InvalidUserID.Malformed",
     "RulesPerSecurityGroupLimitExceeded",
     "VPCIdNotSpecified",
+    // A subnet that comes, beside one of its zone that goes.
+    "DuplicateSubnetsInSameZone",
     // One principal, or one load balancer, of several.
     "InvalidPrincipal",
     "InvalidParameter",
@@ -221,6 +224,13 @@ fn remedy(code: &str, operation: &str) -> Option<String> {
         "NatGatewayLimitExceeded" => "raise the quota L-FE5A380F (NAT gateways an Availability Zone: 5 unless raised; those that are \
              pending or being deleted count), or delete gateways that nobody needs: `aws service-quotas \
              request-service-quota-increase --service-code vpc --quota-code L-FE5A380F --desired-value …`"
+            .into(),
+        "VpcEndpointLimitExceeded" => "delete endpoints that nobody needs, or raise the quota: L-29B6F2EB (interface endpoints a VPC: 50 \
+             unless raised) or L-1B52E74A (gateway endpoints a Region: 20 unless raised): `aws service-quotas \
+             request-service-quota-increase --service-code vpc --quota-code … --desired-value …`"
+            .into(),
+        "InvalidServiceName" => "AWS knows no such service in this Region, or does not offer it to this account (`aws ec2 \
+             describe-vpc-endpoint-services` lists those that it does): correct `endpoints:` in the topology"
             .into(),
         "RouteLimitExceeded" => {
             "the route table is full: remove routes, or raise the quota L-93826ACB (routes per route table)".into()

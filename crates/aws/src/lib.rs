@@ -3,6 +3,7 @@
 
 mod clients;
 mod clock;
+mod endpoints;
 mod errors;
 mod exposure;
 mod flow_logs;

@@ -34,7 +34,7 @@ fn worst_of<A: Action>(
     wait: Option<&Wait>,
     now: Timestamp,
 ) -> Outcome {
-    let Plan { steps: _, drifts: _, held, wait: _, blind, notes: _ } = plan;
+    let Plan { steps: _, drifts: _, held, wait: _, blind, notes: _, aliases: _ } = plan;
     let waiting = wait.into_iter().map(|wait| Outcome::Converging {
         recheck_after: wait.until.duration_since(now).max(SignedDuration::ZERO),
         why: wait.why.clone(),

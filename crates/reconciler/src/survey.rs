@@ -61,6 +61,11 @@ impl<'a> Target<'a> {
     /// A drift says what should have something, and not what that was: whoever deletes a flow log names the log, and what drifts is the
     /// VPC. For what we made, the ledger knows.
     async fn with_makers<A>(mut self, survey: &Survey<A>, ledger: &impl LedgerRead) -> Target<'a> {
+        for cause in &mut self.causes {
+            let told: Vec<ResourceId> =
+                cause.resources.iter().filter_map(|id| survey.plan.aliases.get(id)).cloned().collect();
+            cause.resources.extend(told);
+        }
         let drifted = |id: &ResourceId| survey.plan.drifts.iter().any(|drift| drift.resource.id == *id);
         let gone = self.causes.iter().flat_map(|cause| &cause.resources);
         let gone: BTreeSet<ResourceId> =
@@ -217,7 +222,7 @@ pub(crate) async fn look<C: Control>(
 
 /// A report of what was seen, with nothing done yet.
 pub(crate) fn begin<A: Action>(target: &Target<'_>, mode: &str, plan: &Plan<A>, now: Timestamp) -> Report {
-    let Plan { steps: _, drifts, held, wait: _, blind: _, notes } = plan;
+    let Plan { steps: _, drifts, held, wait: _, blind: _, notes, aliases: _ } = plan;
     let causes = drifts.iter().enumerate().map(|(at, drift)| (at, target.causes_of(&drift.resource.id)));
     Report {
         key: target.key.clone(),

@@ -7,6 +7,7 @@
 pub mod core;
 pub mod document;
 pub mod exposure;
+pub mod endpoints;
 pub mod flow_logs;
 pub mod nat;
 pub mod network;

@@ -3,7 +3,7 @@
 use crate::core::{AccountId, ControlId, Region, ServiceName, TopologyId, VpcName};
 use crate::network::{EndpointService, Environment, State, Vpc};
 use crate::{exposure, flow_logs};
-use crate::{nat, privatelink, routes, security_groups};
+use crate::{endpoints, nat, privatelink, routes, security_groups};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -51,6 +51,8 @@ pub struct Topology {
     pub routes: Option<routes::Desired>,
     /// What the `exposure` control keeps; `None` when no tier says anything of public addresses or groups.
     pub exposure: Option<exposure::Desired>,
+    /// What the `endpoints` control keeps; `None` when no VPC says anything of endpoints.
+    pub endpoints: Option<endpoints::Desired>,
 }
 
 impl Topology {
@@ -72,6 +74,7 @@ impl Topology {
             flow_logs: None,
             routes: None,
             exposure: None,
+            endpoints: None,
         }
     }
 

@@ -15,6 +15,7 @@ mod connections;
 mod contract;
 mod contract_links;
 mod deploy;
+mod endpoints;
 mod every_control;
 mod exposure;
 mod flow_logs;

@@ -36,7 +36,11 @@ fn patterns_are_as_narrow_as_the_facts_allow() {
     // Said for readers and to let EventBridge index the rule; the other fields already decide.
     const BESIDE: &[&str] = &["source", "eventSource", "messageType", "detail-type"];
     // Only these calls carry a `resourcesSet`.
-    const BESIDE_IN: &[(&str, &str)] = &[("NatTagsRule", "/detail/eventName"), ("RoutesTagsRule", "/detail/eventName")];
+    const BESIDE_IN: &[(&str, &str)] = &[
+        ("NatTagsRule", "/detail/eventName"),
+        ("RoutesTagsRule", "/detail/eventName"),
+        ("EndpointsTagsRule", "/detail/eventName"),
+    ];
     let events = template::envelopes().unwrap();
     for (rule, pattern) in template().patterns() {
         for pointer in leaves(&pattern, "") {

@@ -38,6 +38,7 @@ impl Network {
                 Kind::EndpointService => self.services(place, chunk).await?,
                 Kind::EndpointConnection => self.connections(place, chunk).await?,
                 Kind::NetworkInterface => self.interfaces(place, chunk).await?,
+                Kind::Endpoint => self.endpoints(place, chunk).await?,
             });
         }
         // Associations of the same tables come along unasked.
@@ -126,6 +127,23 @@ impl Network {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| fault("DescribeFlowLogs", &error))?;
             found.extend(page.flow_logs().iter().filter_map(flow_log));
+        }
+        Ok(found)
+    }
+
+    /// A deleted endpoint is described for a while, so that it is still found where it was.
+    async fn endpoints(&self, place: &Place, ids: &[&str]) -> Result<Whereabouts, Fault> {
+        let by = filter("vpc-endpoint-id", ids.to_vec());
+        let request = self.clients.regional(place)?.ec2.describe_vpc_endpoints().filters(by);
+        let mut pages = request.into_paginator().send();
+        let mut found = Whereabouts::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| fault("DescribeVpcEndpoints", &error))?;
+            found.extend(
+                page.vpc_endpoints()
+                    .iter()
+                    .filter_map(|it| Some((it.vpc_endpoint_id()?.into(), it.vpc_id().map(VpcId::from)))),
+            );
         }
         Ok(found)
     }

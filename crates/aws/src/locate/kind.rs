@@ -25,11 +25,13 @@ pub(super) enum Kind {
     EndpointConnection,
     /// `eni-`
     NetworkInterface,
+    /// `vpce-`: an endpoint, as its own account sees it.
+    Endpoint,
 }
 
 impl Kind {
-    /// The kind of an id; `None`: not one of these.
-    pub(super) fn of(id: &str) -> Option<Self> {
+    /// The kind of an id, as a control sees it; `None`: not one of these.
+    pub(super) fn of(id: &str, control: ControlId) -> Option<Self> {
         let (prefix, _) = id.rsplit_once('-')?;
         Some(match prefix {
             "sg" => Self::SecurityGroup,
@@ -40,6 +42,7 @@ impl Kind {
             "igw" => Self::InternetGateway,
             "fl" => Self::FlowLog,
             "vpce-svc" => Self::EndpointService,
+            "vpce" if control == ControlId::Endpoints => Self::Endpoint,
             "vpce" => Self::EndpointConnection,
             "eni" => Self::NetworkInterface,
             _ => return None,
@@ -56,6 +59,7 @@ impl Kind {
             ControlId::PrivateLink => &[Self::EndpointService, Self::EndpointConnection],
             ControlId::Routes => &[Self::RouteTable, Self::RouteTableAssociation, Self::Subnet, Self::InternetGateway],
             ControlId::Exposure => &[Self::NetworkInterface, Self::Subnet],
+            ControlId::Endpoints => &[Self::Endpoint, Self::RouteTable, Self::RouteTableAssociation, Self::Subnet],
         }
     }
 }
@@ -81,8 +85,14 @@ mod tests {
             ("sgr-01234567", None),
             ("nat", None),
         ] {
-            assert_eq!(Kind::of(id), kind, "{id}");
+            assert_eq!(Kind::of(id, ControlId::PrivateLink), kind, "{id}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_is_seen_from_its_own_side_or_from_its_service() {
+        assert_eq!(Kind::of("vpce-01234567", ControlId::Endpoints), Some(Kind::Endpoint));
+        assert_eq!(Kind::of("vpce-svc-01234567", ControlId::Endpoints), Some(Kind::EndpointService));
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Locate for Network {
             } else if let Some(vpc) = self.groups.vpc(place, id) {
                 found.insert(id.clone(), Seen::Present(vpc));
             } else if let Some(kind) =
-                Kind::of(id.as_str()).filter(|kind| Kind::located_by(self.control).contains(kind))
+                Kind::of(id.as_str(), self.control).filter(|kind| Kind::located_by(self.control).contains(kind))
             {
                 asked.entry(kind).or_default().push(id.as_str());
             }

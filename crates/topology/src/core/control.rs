@@ -21,14 +21,23 @@ pub enum ControlId {
     PrivateLink,
     /// Route tables by their subnets, internet gateways, and the attributes of subnets and VPCs that decide about reach.
     Routes,
+    /// VPC endpoints: their subnets, route tables, security groups, private DNS and policies.
+    Endpoints,
     /// What has public addresses, and which groups are attached.
     Exposure,
 }
 
 impl ControlId {
     /// All of them, in the order in which they are shown.
-    pub const ALL: &'static [Self] =
-        &[Self::SecurityGroups, Self::FlowLogs, Self::Nat, Self::PrivateLink, Self::Routes, Self::Exposure];
+    pub const ALL: &'static [Self] = &[
+        Self::SecurityGroups,
+        Self::FlowLogs,
+        Self::Nat,
+        Self::PrivateLink,
+        Self::Routes,
+        Self::Endpoints,
+        Self::Exposure,
+    ];
 
     /// Its name in documents, queues, functions and the ledger.
     pub const fn name(self) -> &'static str {
@@ -39,6 +48,7 @@ impl ControlId {
             Self::PrivateLink => "privatelink",
             Self::Routes => "routes",
             Self::Exposure => "exposure",
+            Self::Endpoints => "endpoints",
         }
     }
 

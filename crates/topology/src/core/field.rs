@@ -47,6 +47,10 @@ pub enum Field {
     ServicePublicIp,
     /// Which Elastic IP address is associated with a network interface in a tier with `public_ips: never`.
     InterfaceAddress,
+    /// A VPC endpoint: whether it exists.
+    Endpoint,
+    /// The subnets, route tables, security groups, private DNS and policy of a VPC endpoint.
+    EndpointSettings,
 }
 
 impl Field {
@@ -72,6 +76,8 @@ impl Field {
         Self::DatabasePublicAccess,
         Self::ServicePublicIp,
         Self::InterfaceAddress,
+        Self::Endpoint,
+        Self::EndpointSettings,
     ];
 
     /// The one control that changes it.
@@ -91,6 +97,7 @@ impl Field {
             | Self::PublicIpOnLaunch
             | Self::VpcDns => ControlId::Routes,
             Self::DatabasePublicAccess | Self::ServicePublicIp | Self::InterfaceAddress => ControlId::Exposure,
+            Self::Endpoint | Self::EndpointSettings => ControlId::Endpoints,
         }
     }
 }
@@ -118,6 +125,8 @@ impl fmt::Display for Field {
             Self::DatabasePublicAccess => "public access of database instances",
             Self::ServicePublicIp => "public addresses of tasks of ECS services",
             Self::InterfaceAddress => "Elastic IP addresses of interfaces in tiers with `public_ips: never`",
+            Self::Endpoint => "VPC endpoints",
+            Self::EndpointSettings => "subnets, route tables, groups, private DNS and policies of VPC endpoints",
         })
     }
 }

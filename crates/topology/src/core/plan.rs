@@ -1,8 +1,9 @@
 //! A plan: ordered actions with nothing left to choose, and what was deliberately not done, with the reason.
 
-use super::{Action, ResourceKey, StackId};
+use super::{Action, ResourceId, ResourceKey, StackId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// How much a drift matters. Ordered: the greatest is the worst.
@@ -95,11 +96,22 @@ pub struct Plan<A> {
     /// What a person should know besides, a line each, such as the change of the monthly cost.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Ids that are gone, each with the resource under which a drift tells of its absence: whoever deleted it is named for that.
+    #[serde(default)]
+    pub aliases: BTreeMap<ResourceId, ResourceId>,
 }
 
 impl<A> Default for Plan<A> {
     fn default() -> Self {
-        Self { steps: vec![], drifts: vec![], held: vec![], wait: None, blind: vec![], notes: vec![] }
+        Self {
+            steps: vec![],
+            drifts: vec![],
+            held: vec![],
+            wait: None,
+            blind: vec![],
+            notes: vec![],
+            aliases: BTreeMap::new(),
+        }
     }
 }
 
@@ -113,7 +125,7 @@ impl<A: Action> Plan<A> {
 
     /// Nothing to do, nothing held, nothing awaited, nothing unseen, no drift to tell. Notes alone are nothing.
     pub fn is_empty(&self) -> bool {
-        let Self { steps, drifts, held, wait, blind, notes: _ } = self;
+        let Self { steps, drifts, held, wait, blind, notes: _, aliases: _ } = self;
         steps.is_empty() && drifts.is_empty() && held.is_empty() && wait.is_none() && blind.is_empty()
     }
 }
@@ -131,7 +143,7 @@ const SHOWN: usize = 8;
 /// What an on-call reads at night: what differs, what is done about it in which order, what is not done and why.
 impl<A: Action> fmt::Display for Plan<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { steps, drifts, held, wait, blind, notes } = self;
+        let Self { steps, drifts, held, wait, blind, notes, aliases: _ } = self;
         if self.is_empty() {
             writeln!(f, "in sync: nothing to do")?;
         }

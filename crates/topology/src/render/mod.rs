@@ -16,6 +16,8 @@ mod template;
 
 pub(crate) use network::{gateway_id, table_id};
 
+pub(crate) use endpoints::endpoint_id;
+
 use crate::core::VpcName;
 use crate::topology::Topology;
 use template::Template;

@@ -611,3 +611,86 @@ principals: [\"222233334444\", arn:aws:iam::222233334444:role/reader]",
     let root = "arn:aws:iam::222233334444:root".to_owned();
     assert_eq!(service.principals, Some(vec![root, "arn:aws:iam::222233334444:role/reader".to_owned()]));
 }
+
+#[test]
+fn an_endpoint_is_known_by_its_service_and_lets_somebody_in() {
+    let text = tiers(
+        "security_groups:
+  quiet: { ingress: [{ tcp: 80, from: 10.0.0.0/16 }], egress: [] }
+  open: { ingress: [{ protocol: all, from: 10.0.0.0/16 }], egress: [] }
+endpoints:
+  s3: gateway
+  files: { type: interface, service: com.amazonaws.eu-west-1.s3, private_dns: true }
+  logs: { type: interface, security_groups: [quiet] }
+  kms: { type: interface, security_groups: [quiet, open] }
+  more: { type: interface, service: com.amazonaws.eu-west-1.kms }
+  silent: { type: interface, service: com.amazonaws.eu-west-1.sqs, security_groups: [quiet] }
+  products: { type: interface, service: products, private_dns: true }
+privatelink:
+  products: { vpc: main, load_balancer: products }
+",
+    );
+    // The section of services stands outside the VPC.
+    let (vpc, services) = text.split_once("    privatelink:\n").unwrap();
+    let services = services.lines().map(|line| line.strip_prefix("    ").unwrap()).collect::<Vec<_>>().join("\n");
+    assert_snapshot!(wrong(&format!("{vpc}privatelink:\n{services}\n")), @"
+    error[endpoint-admits-nobody]: endpoint `logs` has private DNS, and its groups (quiet) admit nobody on 443
+      --> topology.yaml:19:7
+       |
+    19 |       logs: { type: interface, security_groups: [quiet] }
+       |       ^^^^
+       |
+       = help: private DNS sends the whole VPC there: admit 443 in one of the groups, or write `private_dns: false`
+
+    error[endpoint-service-twice]: endpoint `more` leads where another one leads
+      --> topology.yaml:21:7
+       |
+    20 |       kms: { type: interface, security_groups: [quiet, open] }
+       |       --- this one
+    21 |       more: { type: interface, service: com.amazonaws.eu-west-1.kms }
+       |       ^^^^
+       |
+       = help: declare one endpoint of each kind to a service; it may be in several tiers
+
+    error[endpoint-private-name]: endpoint `products` has private DNS, and `products` has no private name
+      --> topology.yaml:23:7
+       |
+    23 |       products: { type: interface, service: products, private_dns: true }
+       |       ^^^^^^^^
+       |
+       = help: write `private_dns_name` in `products` under `privatelink`, or `private_dns: false` here
+
+    3 problems
+    ");
+}
+
+#[test]
+fn whom_an_endpoint_lets_in_is_read_off_its_groups() {
+    let topology = right(&tiers(
+        "dns: { support: true, hostnames: true }
+security_groups:
+  tasks: { ingress: [], egress: [] }
+  endpoints:
+    ingress: [{ tcp: 443, from: tasks }, { tcp: 400-500, from: 10.0.0.0/16 }, { tcp: 443, from: pl-0a1b2c3d }, { tcp: 80, from: 10.1.0.0/16 }]
+  anybodys: { egress: [] }
+endpoints:
+  logs: { type: interface, security_groups: [endpoints] }
+  kms: { type: interface, security_groups: [anybodys] }
+  sqs: interface
+  s3: { type: interface, security_groups: [endpoints], private_dns: false }
+",
+    ));
+    let endpoints = &topology.endpoints.as_ref().unwrap().vpcs["main"].endpoints;
+    let callers = |name: &str| match &endpoints[name].shape {
+        topology::endpoints::Shape::Interface { subnets: _, groups: _, private_dns } => private_dns.clone(),
+        shape => panic!("{shape:?}"),
+    };
+    let everywhere = topology.vpcs["main"].subnets().count();
+    let logs = callers("logs").unwrap();
+    assert_eq!((logs.subnets.len(), logs.groups.len(), logs.ids.len()), (everywhere, 1, 1));
+    for name in ["kms", "sqs"] {
+        let callers = callers(name).unwrap();
+        assert_eq!((callers.subnets.len(), callers.groups.len(), callers.ids.len()), (everywhere, 0, 0), "{name}");
+    }
+    assert_eq!(callers("s3"), None);
+}

@@ -155,7 +155,7 @@ vpcs:
     5 | controls: { security_groups: { mode: observe } }
       |             ^^^^^^^^^^^^^^^
       |
-      = help: did you mean `security-groups`? The choice is: `security-groups`, `flow-logs`, `nat`, `privatelink`, `routes`, `exposure`
+      = help: did you mean `security-groups`? The choice is: `security-groups`, `flow-logs`, `nat`, `privatelink`, `routes`, `exposure`, `endpoints`
 
     error[unknown-key]: unknown key `azs`
      --> topology.yaml:9:5

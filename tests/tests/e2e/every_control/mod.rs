@@ -1,5 +1,6 @@
 //! Every control through every scenario of `scenario.rs`: a row here is all that a control adds.
 
+mod endpoint;
 mod flow_log;
 mod gateway;
 mod group;
@@ -8,6 +9,7 @@ mod table;
 pub(crate) mod tenant;
 
 use crate::scenario::{self, Subject};
+use endpoint::Endpoints;
 use flow_log::FlowLogs;
 use gateway::Gateway;
 use group::Group;
@@ -101,4 +103,5 @@ every! {
     privatelink: Service,
     routes: Tables,
     exposure: Tenants,
+    endpoints: Endpoints,
 }

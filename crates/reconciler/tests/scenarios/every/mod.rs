@@ -59,6 +59,10 @@ mod exposure {
     every!(Exposure);
 }
 
+mod endpoints {
+    every!(Endpoints);
+}
+
 mod flow_logs {
     every!(FlowLogs);
 }

@@ -2,12 +2,13 @@
 
 use super::groups::{FOR_ENDPOINTS, Groups};
 use super::{Around, Check, names};
-use crate::core::{EndpointName, GroupName, ServiceName, TierName, ZoneLetter};
+use crate::core::{EndpointName, GroupName, ServiceName, TierName, VpcName, ZoneLetter};
 use crate::document::model;
 use crate::document::problem::{Draft, Span};
 use crate::document::wrap::{At, Entry, Field, Form};
-use crate::network::{Endpoint, EndpointKind, EndpointTarget, Route, Tier};
-use crate::security_groups::{DesiredGroup, DesiredPeer, DesiredRule, DesiredVpc, Ports, Protocol, Traffic};
+use crate::endpoints::Callers;
+use crate::network::{Endpoint, EndpointKind, EndpointService, EndpointTarget, Route, Tier, Vpc};
+use crate::security_groups::{self, DesiredGroup, DesiredPeer, DesiredRule, DesiredVpc, Ports, Protocol, Traffic};
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
 
@@ -37,6 +38,68 @@ pub(super) fn add_group(groups: &mut DesiredVpc, vpc: Ipv4Net) {
         egress: Some(vec![]),
         ..DesiredGroup::default()
     });
+}
+
+/// What only the whole document shows: whom an endpoint lets in, whether it has the private name that it is to have, and whether
+/// another one leads to the same service. An endpoint is known on AWS by its service and its kind.
+pub(super) fn consistent(
+    check: Check<'_>,
+    vpcs: &[Entry<model::Vpc>],
+    resolved: &BTreeMap<VpcName, Vpc>,
+    rules: &security_groups::Desired,
+    services: &BTreeMap<ServiceName, EndpointService>,
+) {
+    for Entry { name, name_span: _, value } in vpcs {
+        let (Some(written), Some(vpc)) = (&value.value, resolved.get(name.as_str())) else { continue };
+        let mut known: BTreeMap<(String, bool), Span> = BTreeMap::new();
+        for entry in written.endpoints.read().map(|named| named.0.as_slice()).unwrap_or_default() {
+            let endpoint = vpc.endpoints.as_ref().and_then(|endpoints| endpoints.get(entry.name.as_str()));
+            let Some(Endpoint { service, kind, policy: _ }) = endpoint else { continue };
+            let leads = (end_of(service), matches!(kind, EndpointKind::Gateway { .. }));
+            if let Some(first) = known.insert(leads, entry.name_span) {
+                let title = format!("endpoint `{}` leads where another one leads", entry.name);
+                let draft = Draft::new(entry.name_span, "endpoint-service-twice", title).related(first, "this one");
+                check.push(draft.help("declare one endpoint of each kind to a service; it may be in several tiers"));
+            }
+            let EndpointKind::Interface { tiers: _, security_groups, private_dns: true } = kind else { continue };
+            if let EndpointTarget::Own(own) = service
+                && services.get(own).is_some_and(|service| service.private_dns_name.is_none())
+            {
+                check.wrong(
+                    entry.name_span,
+                    "endpoint-private-name",
+                    format!("endpoint `{}` has private DNS, and `{own}` has no private name", entry.name),
+                    format!("write `private_dns_name` in `{own}` under `privatelink`, or `private_dns: false` here"),
+                );
+            }
+            let groups = security_groups.iter().cloned().collect();
+            if Callers::of(&groups, rules.vpcs.get(name.as_str()), vpc).is_empty() {
+                let names: Vec<&str> = security_groups.iter().map(GroupName::as_str).collect();
+                check.wrong(
+                    entry.name_span,
+                    "endpoint-admits-nobody",
+                    format!(
+                        "endpoint `{}` has private DNS, and its groups ({}) admit nobody on 443",
+                        entry.name,
+                        names.join(", ")
+                    ),
+                    "private DNS sends the whole VPC there: admit 443 in one of the groups, or write `private_dns: false`",
+                );
+            }
+        }
+    }
+}
+
+/// What two endpoints to the same service have in common, whichever way the service is written.
+fn end_of(target: &EndpointTarget) -> String {
+    match target {
+        EndpointTarget::Aws(short) => short.clone(),
+        EndpointTarget::Own(own) => format!("privatelink/{own}"),
+        EndpointTarget::Named(full) => {
+            let short = full.strip_prefix("com.amazonaws.").and_then(|rest| rest.split_once('.'));
+            short.map_or_else(|| full.clone(), |(_, short)| short.to_owned())
+        }
+    }
 }
 
 /// Checks and resolves the endpoints of a VPC.

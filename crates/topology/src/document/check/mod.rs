@@ -106,7 +106,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         Some(model::State::Retired) => State::Retired,
     };
     let mut modes = BTreeMap::new();
-    if let Some(model::Controls { security_groups, flow_logs, nat, privatelink, routes, exposure }) = controls.read() {
+    if let Some(model::Controls { security_groups, flow_logs, nat, privatelink, routes, exposure, endpoints }) = controls.read() {
         let written = [
             (ControlId::SecurityGroups, security_groups),
             (ControlId::FlowLogs, flow_logs),
@@ -114,6 +114,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
             (ControlId::PrivateLink, privatelink),
             (ControlId::Routes, routes),
             (ControlId::Exposure, exposure),
+            (ControlId::Endpoints, endpoints),
         ];
         modes.extend(written.into_iter().filter_map(|(control, settings)| {
             let model::ControlSettings { mode } = settings.read()?;
@@ -179,6 +180,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     desired.ranges = resolved.values().map(|vpc: &crate::Vpc| vpc.cidr.into()).collect();
     let mut privatelink = privatelink::services(check, services, &around);
     privatelink::connect_own(&mut privatelink, &resolved);
+    endpoints::consistent(check, entries, &resolved, &desired, &privatelink);
     let maintenance = nat::maintenance(check, maintenance);
     flow_logs::one_retention(check, entries, &resolved);
     let id = TopologyId::from(id.read()?.as_str());
@@ -186,6 +188,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     let routes = routes::desired(&id, state, &resolved);
     let exposure =
         (state == State::Active).then(|| crate::exposure::Desired::of(&id, &resolved, privatelink.values())).flatten();
+    let endpoints = reached(&id, state, &resolved, &desired);
     let production = environment == Environment::Production;
     let topology = id.clone();
     let nat =
@@ -208,6 +211,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         flow_logs,
         routes,
         exposure,
+        endpoints,
     })
 }
 
@@ -218,5 +222,23 @@ fn logged(id: &str, state: State, vpcs: &BTreeMap<VpcName, crate::Vpc>) -> Optio
         Some((name.clone(), if state == State::Retired { vec![] } else { logs.clone() }))
     });
     let desired = crate::flow_logs::Desired { topology: id.into(), vpcs: declared.collect() };
+    (!desired.vpcs.is_empty()).then_some(desired)
+}
+
+/// What the `endpoints` control keeps. A retired topology has none of ours.
+fn reached(
+    id: &TopologyId,
+    state: State,
+    vpcs: &BTreeMap<VpcName, crate::Vpc>,
+    rules: &Desired,
+) -> Option<crate::endpoints::Desired> {
+    let declared = vpcs.iter().filter_map(|(name, vpc)| {
+        let mut desired = crate::endpoints::DesiredVpc::of(vpc, rules.vpcs.get(name))?;
+        if state == State::Retired {
+            desired.endpoints.clear();
+        }
+        Some((name.clone(), desired))
+    });
+    let desired = crate::endpoints::Desired { topology: id.clone(), vpcs: declared.collect() };
     (!desired.vpcs.is_empty()).then_some(desired)
 }

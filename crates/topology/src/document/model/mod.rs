@@ -113,6 +113,8 @@ pub(crate) struct Controls {
     pub(crate) routes: Option<At<ControlSettings>>,
     /// What has public addresses, and which groups are attached.
     pub(crate) exposure: Option<At<ControlSettings>>,
+    /// VPC endpoints: their subnets, route tables, security groups, private DNS and policies.
+    pub(crate) endpoints: Option<At<ControlSettings>>,
 }
 
 /// A stretch of every week, in UTC.

@@ -1,6 +1,7 @@
 //! The controls that are put through every scenario.
 
 mod exposure;
+mod endpoints;
 mod flow_logs;
 mod nat;
 mod privatelink;
@@ -8,6 +9,7 @@ mod routes;
 mod security_groups;
 
 pub(super) use exposure::Exposure;
+pub(super) use endpoints::Endpoints;
 pub(super) use flow_logs::FlowLogs;
 pub(super) use nat::Nat;
 pub(super) use privatelink::PrivateLink;

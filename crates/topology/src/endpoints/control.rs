@@ -1,0 +1,32 @@
+//! The control: what it reads of a topology, what it must look at, and its plan.
+
+use super::change::MISSING;
+use super::{Change, Desired, Observed, planner};
+use crate::core::{Control, ControlId, Place, Plan, ResourceId, Scope, Standing};
+use crate::topology::Topology;
+use std::collections::BTreeSet;
+
+/// The `endpoints` control.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Endpoints;
+
+impl Control for Endpoints {
+    const ID: ControlId = ControlId::Endpoints;
+    const CHANGES: &'static [&'static str] = &["vpce-", MISSING];
+    type Desired = Desired;
+    type Observed = Observed;
+    type Action = Change;
+
+    fn desired(topology: &Topology) -> Option<&Desired> {
+        topology.endpoints.as_ref()
+    }
+
+    /// Everything, always: a handful of describes brings all endpoints of a topology, and what was deleted shows only so.
+    fn scope(_: &Desired, _: &BTreeSet<ResourceId>) -> Scope {
+        Scope::Everything
+    }
+
+    fn plan(place: &Place, desired: &Desired, observed: &Observed, standing: &Standing) -> Plan<Change> {
+        planner::plan(place, desired, observed, standing)
+    }
+}
