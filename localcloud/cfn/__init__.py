@@ -1,4 +1,4 @@
-"""CloudFormation's EC2 and load-balancer resource types, provisioned through the local cloud's own EC2.
+"""CloudFormation's EC2, load-balancer and Config resource types, provisioned through the local cloud's own EC2.
 
 Sources: CloudFormation Template Reference (each type's page: properties, "Update requires", Ref and Fn::GetAtt),
 CloudFormation User Guide ("Resource tags": the three `aws:cloudformation:` tags; "Managing events with EventBridge").
@@ -31,9 +31,9 @@ def install(app: ModuleType) -> None:
     del app
     from ministack.services.cloudformation import provisioners, stacks
 
-    from . import endpoints, load_balancers, network, security_groups
+    from . import config_rules, endpoints, load_balancers, network, security_groups
 
-    for module in (network, security_groups, endpoints, load_balancers):
+    for module in (network, security_groups, endpoints, load_balancers, config_rules):
         module.register_types()
     handlers = hooks.require(provisioners, "_RESOURCE_HANDLERS")
     replacing = hooks.require(provisioners, "_REPLACING_PROPERTIES")

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import faults, zonal_shift
 from ..ec2 import endpoint_services, flow_log_delivery, nat, nat_settings, privatelink, privatelink_settings
+from ..messaging import config_rules
 from .refusal import Refused
 
 Query = dict[str, str]
@@ -109,6 +110,36 @@ async def _post_vpc_link(app: ModuleType, query: Query, body: Body) -> Any:
     return await _on_a_thread(endpoint_services.vpc_link, parts[4], parts[3], arn)
 
 
+def _scoped(body: Body, function: Callable[..., Any], *arguments: Any) -> Any:
+    from ministack.core.responses import get_account_id, get_region, request_scope
+
+    with request_scope(body.get("account") or get_account_id(), body.get("region") or get_region()):
+        return function(*arguments)
+
+
+async def _post_config_record(app: ModuleType, query: Query, body: Body) -> Any:
+    """AWS Config records an item: `{"item": {"resourceType": "…", "resourceId": "…"}, "oversized": false, …}`."""
+    if set(body) - {"item", "oversized", "left_scope", "account", "region"} or not isinstance(body.get("item"), dict):
+        raise Refused(400, 'the body is {"item": {"resourceType": "AWS::EC2::VPC", "resourceId": "vpc-…"}}')
+    arguments = body["item"], bool(body.get("oversized")), bool(body.get("left_scope"))
+    return await _on_a_thread(_scoped, body, config_rules.record, *arguments)
+
+
+async def _post_config_schedule(app: ModuleType, query: Query, body: Body) -> Any:
+    """The time of a periodic Config rule has come: `{"rule": "…"}`."""
+    if set(body) - {"rule", "account", "region"} or not isinstance(body.get("rule"), str):
+        raise Refused(400, 'the body is {"rule": "…"}')
+    try:
+        return await _on_a_thread(_scoped, body, config_rules.schedule, body["rule"])
+    except LookupError as error:
+        raise Refused(404, str(error)) from error
+
+
+async def _put_config(app: ModuleType, query: Query, body: Body) -> Any:
+    """Evaluations that PutEvaluations does not take: `{"refuse": [{"resource": "sg-…", "count": 1}]}`."""
+    return {"refuse": await _on_a_thread(config_rules.order_refusals, body.get("refuse"))}
+
+
 ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]]] = {
     ("GET", "faults"): _get_faults,
     ("PUT", "faults"): _put_faults,
@@ -117,6 +148,9 @@ ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]
     ("PUT", "nat"): _put_nat,
     ("POST", "nat/due"): _post_nat_due,
     ("PUT", "autoshifts"): _put_autoshifts,
+    ("PUT", "config"): _put_config,
+    ("POST", "config/record"): _post_config_record,
+    ("POST", "config/schedule"): _post_config_schedule,
     ("GET", "flow_logs"): _get_flow_logs,
     ("GET", "privatelink"): _get_privatelink,
     ("PUT", "privatelink"): _put_privatelink,

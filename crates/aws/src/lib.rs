@@ -4,6 +4,7 @@
 mod clients;
 mod clock;
 mod errors;
+mod evaluations;
 mod flow_logs;
 mod ledger;
 mod locate;
@@ -18,6 +19,7 @@ mod topologies;
 pub use clients::{Access, Called, Calls, Clients, setting};
 pub use clock::SystemClock;
 pub use errors::Error;
+pub use evaluations::AwsEvaluations;
 pub use ledger::DynamoLedger;
 pub use network::Network;
 pub use outbox::{AwsOutbox, Destinations};
