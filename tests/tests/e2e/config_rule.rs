@@ -206,7 +206,7 @@ async fn a_missing_flow_log_is_its_vpcs_and_a_deleted_item_has_it_made_again() {
 async fn an_oversized_item_wakes_the_control() {
     let stage = Stage::restored().await;
     without_a_trail(&stage);
-    let group = stage.group("api-network", "main", "nlb").await;
+    let group = stage.group("api-network", "main", "vpc-link").await;
     let declared = stage.words(&group).await;
     open(&stage, &group).await;
     ConfigRule::of(&stage).record(GROUP, &group, &json!({"oversized": true}));
@@ -258,7 +258,7 @@ async fn a_group_that_left_the_document_is_nobodys() {
     let stage = Stage::restored().await;
     let rule = ConfigRule::of(&stage);
     rule.schedule();
-    let group = stage.group("three-tier", "main", "bastion").await;
+    let group = stage.group("three-tier", "main", "alb").await;
     assert_eq!(rule.verdict(&group).await.0, ComplianceType::Compliant);
     let documents = Documents::copied();
     documents.remove("three-tier");

@@ -143,8 +143,8 @@ fn config(detail: &Value, envelope: Option<&Envelope<'_>>, now: Timestamp) -> De
         // AWS does not know it any more, and neither does anybody know where it was; its relations may still tell.
         let mut around = Found::default();
         around.collect(item.get("relationships").unwrap_or(&Value::Null));
-        let vpcs = around.ids.into_iter().chain(found.ids).filter(|id| id.as_str().starts_with("vpc-"));
-        found = Found { ids: vpcs.collect(), ..Found::default() };
+        found.ids.append(&mut around.ids);
+        found.ids.retain(|id| id.as_str().starts_with("vpc-"));
     } else if found.ids.is_empty() {
         found.collect(item);
     }

@@ -24,20 +24,24 @@ pub(super) fn what_is_broken_is_non_compliant_until_mended<S: Subject>() {
         assert!(before.compliant > 0, "{}: {before:#?}", way.name);
 
         let messages = stage.breaks(&way);
-        let drifts = stage.plan().drifts;
-        let broken = evaluated(&stage).unwrap();
-        for drift in drifts.iter().filter(|drift| drift.severity > Severity::Advice) {
-            let start: String = drift.summary.chars().take(40).collect();
-            let named = broken.evaluations.iter().filter_map(|one| one.annotation.as_deref());
-            let told = named.clone().any(|text| text.contains(&start) || text.contains("more"));
-            assert!(told && broken.non_compliant > 0, "{}: {start}: {broken:#?}", way.name);
-        }
         stage.forget();
-        evaluated(&stage).unwrap();
+        let broken = evaluated(&stage).unwrap();
         assert_eq!(stage.writes(), vec![], "{}: it only looks", way.name);
         assert_eq!(stage.ledger.take_writes(), Vec::<&str>::new(), "{}", way.name);
 
-        stage.deliver(messages).converged(way.name);
+        let log = stage.deliver(messages);
+        log.converged(way.name);
+        // The control saw it a moment later, when more may have come of it.
+        let told = |summary: &str| {
+            let start: String = summary.chars().take(40).collect();
+            broken.evaluations.iter().filter_map(|one| one.annotation.as_deref()).any(|text| text.contains(&start))
+        };
+        let drifts = log.reports[0].drifts.iter().filter(|drift| drift.severity > Severity::Advice);
+        let summaries: Vec<&str> = drifts.map(|drift| drift.summary.as_str()).collect();
+        if !summaries.is_empty() {
+            assert!(broken.non_compliant > 0, "{}: {broken:#?}", way.name);
+            assert!(summaries.iter().any(|summary| told(summary)), "{}: {summaries:?}: {broken:#?}", way.name);
+        }
         let mended = evaluated(&stage).unwrap();
         assert_eq!(mended.non_compliant, 0, "{}: {mended:#?}", way.name);
     }
