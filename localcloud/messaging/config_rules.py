@@ -147,7 +147,7 @@ def _function(rule: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(rule: dict[str, Any]) -> None:
-    """Raises what keeps Config from invoking the function of a rule (PutConfigRule: InsufficientPermissionsException)."""
+    """Raises what keeps Config from invoking a rule's function (PutConfigRule: InsufficientPermissionsException)."""
     _function(rule)
 
 
@@ -157,6 +157,7 @@ def _invoke(rule: dict[str, Any], message: dict[str, Any], left_scope: bool) -> 
     from ..lambdas import asynchronous
 
     function = _function(rule)
+    role = f"arn:aws:iam::{get_account_id()}:role/aws-service-role/{PRINCIPAL}/AWSServiceRoleForConfig"
     token = uuid.uuid4().hex * 2
     state.tokens[token] = (get_account_id(), get_region(), rule["ConfigRuleName"])
     event = {
@@ -164,7 +165,7 @@ def _invoke(rule: dict[str, Any], message: dict[str, Any], left_scope: bool) -> 
         "invokingEvent": json.dumps(message),
         "resultToken": token,
         "eventLeftScope": left_scope,
-        "executionRoleArn": f"arn:aws:iam::{get_account_id()}:role/aws-service-role/{PRINCIPAL}/AWSServiceRoleForConfig",
+        "executionRoleArn": role,
         "configRuleArn": rule["ConfigRuleArn"],
         "configRuleName": rule["ConfigRuleName"],
         "configRuleId": rule["ConfigRuleId"],

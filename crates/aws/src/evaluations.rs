@@ -104,6 +104,7 @@ fn wire(evaluation: &Evaluation) -> Result<Wire, BuildError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clients::wire::{Reply, Wire as Wiring};
 
     #[test]
     fn an_evaluation_is_written_as_it_is() {
@@ -121,5 +122,67 @@ mod tests {
         assert_eq!(written.ordering_timestamp(), &DateTime::from_millis(1_795_143_600_304));
         let nothing_to_say = Evaluation { annotation: None, ..evaluation };
         assert_eq!(wire(&nothing_to_say).unwrap().annotation(), None, "an empty one would be refused");
+    }
+
+    fn many(count: usize) -> Vec<Evaluation> {
+        let one = |n| Evaluation {
+            kind: "AWS::EC2::SecurityGroup".into(),
+            id: format!("sg-{n:08x}").into(),
+            compliance: Compliance::Compliant,
+            annotation: None,
+            at: "2026-11-20T03:00:00Z".parse().unwrap(),
+        };
+        (0..count).map(one).collect()
+    }
+
+    /// The ids that each call carried.
+    fn sent(wire: &Wiring) -> Vec<Vec<String>> {
+        let ids = |body: String| {
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+            let evaluations = body["Evaluations"].as_array().unwrap().iter();
+            evaluations.map(|one| one["ComplianceResourceId"].as_str().unwrap().to_owned()).collect()
+        };
+        wire.calls().into_iter().map(ids).collect()
+    }
+
+    const TAKEN: Reply = Reply::Ok(r#"{"FailedEvaluations": []}"#);
+
+    #[tokio::test]
+    async fn a_call_carries_no_more_than_config_takes_and_nothing_is_lost() {
+        let wire = Wiring::answering(&[TAKEN, TAKEN, TAKEN]);
+        let evaluations = many(250);
+        AwsEvaluations::new(&wire.clients).put("token", false, &evaluations).await.unwrap();
+        let calls = sent(&wire);
+        assert_eq!(calls.iter().map(Vec::len).collect::<Vec<_>>(), [100, 100, 50]);
+        let ids: Vec<String> = evaluations.iter().map(|one| one.id.to_string()).collect();
+        assert_eq!(calls.concat(), ids);
+    }
+
+    #[tokio::test]
+    async fn only_what_was_not_taken_is_handed_in_again() {
+        let failed = Reply::Ok(
+            r#"{"FailedEvaluations": [{"ComplianceResourceType": "AWS::EC2::SecurityGroup", "ComplianceResourceId": "sg-00000001",
+                "ComplianceType": "COMPLIANT", "OrderingTimestamp": 1795143600.0}]}"#,
+        );
+        let wire = Wiring::answering(&[failed, TAKEN]);
+        AwsEvaluations::new(&wire.clients).put("token", false, &many(3)).await.unwrap();
+        assert_eq!(sent(&wire), [vec!["sg-00000000", "sg-00000001", "sg-00000002"], vec!["sg-00000001"]]);
+
+        let wire = Wiring::answering(&[failed, failed, failed]);
+        let fault = AwsEvaluations::new(&wire.clients).put("token", false, &many(3)).await.unwrap_err();
+        assert!(fault.is_retryable() && fault.message.contains("sg-00000001"), "{fault}");
+        assert_eq!(sent(&wire).len(), 3, "and then whoever invoked tries again");
+    }
+
+    #[tokio::test]
+    async fn a_try_says_so_and_a_batch_that_fails_costs_no_other() {
+        let wire = Wiring::answering(&[TAKEN]);
+        AwsEvaluations::new(&wire.clients).put("TESTMODE", true, &many(1)).await.unwrap();
+        assert!(wire.calls()[0].contains(r#""TestMode":true"#), "{:?}", wire.calls());
+
+        let refused = Reply::Ok(r#"{"FailedEvaluations": 7}"#);
+        let wire = Wiring::answering(&[refused, TAKEN]);
+        AwsEvaluations::new(&wire.clients).put("token", false, &many(101)).await.unwrap_err();
+        assert_eq!(sent(&wire).last().unwrap().len(), 1, "the second batch went out");
     }
 }
