@@ -102,6 +102,10 @@ impl<I: Inspect, E: Evaluations> Rule<'_, I, E> {
             (None, Some(kind)) => self.look(place, kind, id).await?,
         };
         match verdict {
+            Verdict::Known(Compliance::NotApplicable, _) if gone.is_none() && !self.served.refused.is_empty() => {
+                tracing::warn!(%id, "left as it stood: a document that is refused may declare it");
+                Ok(Evaluated::default())
+            }
             Verdict::Known(compliance, annotation) => {
                 self.put(vec![self.evaluation(kind, id, compliance, annotation)]).await
             }
@@ -174,7 +178,9 @@ impl<I: Inspect, E: Evaluations> Rule<'_, I, E> {
     /// What was evaluated once and is nobody's any more, such as a group that left the document: nothing else would ever say so, for
     /// nothing about the resource itself changes.
     async fn forget(&self, seen: &BTreeSet<(String, ResourceId)>) -> Result<Evaluated, Fault> {
-        let Some(rule) = self.invocation.rule.as_deref().filter(|_| !self.invocation.test) else {
+        // What a refused document declares is unknown, not undeclared.
+        let certain = self.served.refused.is_empty() && !self.invocation.test;
+        let Some(rule) = self.invocation.rule.as_deref().filter(|_| certain) else {
             return Ok(Evaluated::default());
         };
         let standing = self.config.standing(rule).await?;

@@ -4,7 +4,7 @@ use crate::world::{ACCOUNT, REGION, World, place, shop};
 use jiff::SignedDuration;
 use reconciler::{
     Clock as _, Compliance, Error, Evaluated, Evaluation, Evaluations, Eyes, Fault, FaultClass, Inspect, LedgerRead,
-    Look, ReadPorts, Run, Served, Sight, evaluate, inspect,
+    Look, ReadPorts, RefusedDocument, Run, Served, Sight, evaluate, inspect,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -240,6 +240,22 @@ async fn a_schedule_evaluates_everything_and_forgets_what_left_the_document() {
     let evaluated = ask(&world, &config, &scheduled()).await.unwrap();
     assert_eq!((evaluated.compliant, evaluated.non_compliant, evaluated.not_applicable), (2, 0, 1), "{evaluated:?}");
     assert_eq!(config.of(world.app.as_str()).unwrap().0, Compliance::NotApplicable);
+}
+
+#[tokio::test]
+async fn what_a_refused_document_may_declare_stands_as_it_was() {
+    let mut world = World::new().await;
+    let config = Config::default();
+    ask(&world, &config, &scheduled()).await.unwrap();
+    world.served.topologies.clear();
+    let problems = "unknown key".into();
+    world.served.refused = vec![RefusedDocument { file: "shop.yaml".into(), topology: Some("shop".into()), problems }];
+    for event in [scheduled(), group(&world.app)] {
+        assert_eq!(ask(&world, &config, &event).await.unwrap(), Evaluated::default(), "{event}");
+        assert_eq!(config.of(world.app.as_str()).unwrap().0, Compliance::Compliant);
+    }
+    let deleted = invocation(&item("AWS::EC2::SecurityGroup", world.app.as_str(), "ResourceDeleted"));
+    assert_eq!(told(&world, &deleted).await.0, Compliance::NotApplicable, "that is certain");
 }
 
 #[tokio::test]
