@@ -24,6 +24,7 @@ _FAMILIES = (
     "containers",
     "caches",
     "gateways",
+    "config_rules",
     "records",
 )
 # Whose API moto serves: the emulator's own types would make them where no API shows them.

@@ -18,6 +18,7 @@ from ..ec2 import (
     privatelink,
     privatelink_settings,
 )
+from ..messaging import config_rules
 from .refusal import Refused
 
 Query = dict[str, str]
@@ -163,6 +164,36 @@ async def _post_endpoints_due(app: ModuleType, query: Query, body: Body) -> Any:
     return {"arrived": await _on_a_thread(endpoints.arrive)}
 
 
+def _scoped(body: Body, function: Callable[..., Any], *arguments: Any) -> Any:
+    from ministack.core.responses import get_account_id, get_region, request_scope
+
+    with request_scope(body.get("account") or get_account_id(), body.get("region") or get_region()):
+        return function(*arguments)
+
+
+async def _post_config_record(app: ModuleType, query: Query, body: Body) -> Any:
+    """AWS Config records an item: `{"item": {"resourceType": "…", "resourceId": "…"}, "oversized": false, …}`."""
+    if set(body) - {"item", "oversized", "left_scope", "account", "region"} or not isinstance(body.get("item"), dict):
+        raise Refused(400, 'the body is {"item": {"resourceType": "AWS::EC2::VPC", "resourceId": "vpc-…"}}')
+    arguments = body["item"], bool(body.get("oversized")), bool(body.get("left_scope"))
+    return await _on_a_thread(_scoped, body, config_rules.record, *arguments)
+
+
+async def _post_config_schedule(app: ModuleType, query: Query, body: Body) -> Any:
+    """The time of a periodic Config rule has come: `{"rule": "…"}`."""
+    if set(body) - {"rule", "account", "region"} or not isinstance(body.get("rule"), str):
+        raise Refused(400, 'the body is {"rule": "…"}')
+    try:
+        return await _on_a_thread(_scoped, body, config_rules.schedule, body["rule"])
+    except LookupError as error:
+        raise Refused(404, str(error)) from error
+
+
+async def _put_config(app: ModuleType, query: Query, body: Body) -> Any:
+    """Evaluations that PutEvaluations does not take: `{"refuse": [{"resource": "sg-…", "count": 1}]}`."""
+    return {"refuse": await _on_a_thread(config_rules.order_refusals, body.get("refuse"))}
+
+
 ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]]] = {
     ("GET", "faults"): _get_faults,
     ("PUT", "faults"): _put_faults,
@@ -177,6 +208,9 @@ ROUTES: dict[tuple[str, str], Callable[[ModuleType, Query, Body], Awaitable[Any]
     ("GET", "containers"): _get_containers,
     ("PUT", "containers"): _put_containers,
     ("POST", "containers/due"): _post_containers_due,
+    ("PUT", "config"): _put_config,
+    ("POST", "config/record"): _post_config_record,
+    ("POST", "config/schedule"): _post_config_schedule,
     ("GET", "flow_logs"): _get_flow_logs,
     ("GET", "privatelink"): _get_privatelink,
     ("PUT", "privatelink"): _put_privatelink,

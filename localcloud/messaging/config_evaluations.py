@@ -1,8 +1,9 @@
 """AWS Config evaluations: PutEvaluations and PutExternalEvaluation, and reading them back.
 
 Source: AWS Config API Reference, PutEvaluations (at most 100 evaluations, annotations of at most 256 characters),
-PutExternalEvaluation, GetComplianceDetailsByConfigRule, DescribeComplianceByConfigRule. A result token is opaque on
-AWS; here it is the name of the rule.
+Evaluation (INSUFFICIENT_DATA is refused; an annotation has at least one character), PutExternalEvaluation,
+GetComplianceDetailsByConfigRule, DescribeComplianceByConfigRule. A result token is one that Config gave the function
+(`config_rules`), or anything in test mode.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from types import ModuleType
 from typing import Any
 
 from .. import hooks
+from . import config_rules
 
 _MOST = 100
 _LONGEST_ANNOTATION = 256
-_COMPLIANCE = frozenset({"COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE", "INSUFFICIENT_DATA"})
+_LONGEST_TYPE = 256
+_LONGEST_ID = 768
+_COMPLIANCE = frozenset({"COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE"})
 
 
 @dataclass
@@ -47,15 +51,24 @@ def _refused(evaluations: list[dict[str, Any]]) -> str | None:
     for evaluation in evaluations:
         if evaluation.get("ComplianceType") not in _COMPLIANCE:
             return f"complianceType must be one of {sorted(_COMPLIANCE)}"
-        if len(evaluation.get("Annotation", "")) > _LONGEST_ANNOTATION:
-            return f"annotation must have length less than or equal to {_LONGEST_ANNOTATION}"
+        if not 1 <= len(evaluation.get("Annotation", "-")) <= _LONGEST_ANNOTATION:
+            return f"annotation must have length between 1 and {_LONGEST_ANNOTATION}"
+        if not 1 <= len(evaluation.get("ComplianceResourceType", "")) <= _LONGEST_TYPE:
+            return f"complianceResourceType must have length between 1 and {_LONGEST_TYPE}"
+        if not 1 <= len(evaluation.get("ComplianceResourceId", "")) <= _LONGEST_ID:
+            return f"complianceResourceId must have length between 1 and {_LONGEST_ID}"
+        if "OrderingTimestamp" not in evaluation:
+            return "orderingTimestamp must not be null"
     return None
 
 
 def _store(rule: str, evaluations: list[dict[str, Any]]) -> None:
     for evaluation in evaluations:
         key = (*_scope(), rule, evaluation["ComplianceResourceType"], evaluation["ComplianceResourceId"])
+        before = state.evaluations.get(key)
         state.evaluations[key] = {**evaluation, "recorded": int(time.time())}
+        if before is None or before["ComplianceType"] != evaluation["ComplianceType"]:
+            config_rules.announce(rule, evaluation, before)
 
 
 def _of_rule(rule: str) -> list[dict[str, Any]]:
@@ -99,13 +112,16 @@ def _answer(action: str, data: dict[str, Any]) -> Any:
 
     if action == "PutEvaluations":
         evaluations, token = data.get("Evaluations") or [], data.get("ResultToken", "")
-        if not token:
+        account, region, rule = config_rules.state.tokens.get(token, ("", "", ""))
+        known = (account, region) == _scope()
+        if not token or not (known or data.get("TestMode")):
             return error_response_json("InvalidResultTokenException", "The specified ResultToken is not valid.", 400)
         if problem := _refused(evaluations):
             return error_response_json("InvalidParameterValueException", problem, 400)
+        failed = config_rules.not_taken(evaluations)
         if not data.get("TestMode"):
-            _store(token, evaluations)
-        return json_response({"FailedEvaluations": []})
+            _store(rule, [evaluation for evaluation in evaluations if evaluation not in failed])
+        return json_response({"FailedEvaluations": failed})
     if action == "PutExternalEvaluation":
         evaluation = data.get("ExternalEvaluation") or {}
         if problem := _refused([evaluation]):

@@ -45,7 +45,7 @@ def _refusal(target_arn: str, rule: dict[str, Any]) -> tuple[str, str] | None:
         function, _, name = lambda_svc._get_func_record_for_ref(target_arn)
         if not function:
             return "RESOURCE_NOT_FOUND", f"Function not found: {name}"
-        allowed = _policy_allows(function.get("policy"), "lambda:InvokeFunction", target_arn, rule_arn, account)
+        allowed = policy_allows(function.get("policy"), "lambda:InvokeFunction", target_arn, rule_arn, account)
     elif service == "sns":
         if sns.topic_policy_for_arn(target_arn) is None:
             return "RESOURCE_NOT_FOUND", "Topic does not exist"
@@ -55,7 +55,10 @@ def _refusal(target_arn: str, rule: dict[str, Any]) -> tuple[str, str] | None:
     return None if allowed else ("NO_PERMISSIONS", f"{PRINCIPAL} is not allowed to deliver to {target_arn}")
 
 
-def _policy_allows(policy: Any, action: str, resource: str, source_arn: str, account: str) -> bool:
+def policy_allows(
+    policy: Any, action: str, resource: str, source_arn: str, account: str, service: str = PRINCIPAL
+) -> bool:
+    """Whether a resource's policy lets an AWS service in, on behalf of a resource of this account."""
     from ministack import app
     from ministack.core import iam_evaluator
     from ministack.core.responses import get_region
@@ -71,7 +74,7 @@ def _policy_allows(policy: Any, action: str, resource: str, source_arn: str, acc
         region=get_region(),
         service_context={"aws:sourcearn": source_arn, "aws:sourceaccount": account},
     )
-    return iam_evaluator.evaluate_resource_policy(policy, context, service=PRINCIPAL).decision == "Allow"
+    return iam_evaluator.evaluate_resource_policy(policy, context, service=service).decision == "Allow"
 
 
 def _to_dead_letters(target: dict[str, Any], rule: dict[str, Any], payload: str, code: str, message: str) -> None:

@@ -113,6 +113,15 @@ def in_line_event(stage: staging.Stage, function: str) -> dict[str, Any]:
         return {"detail-type": "Scheduled Event", "source": "aws.events"}
     account = stage.client("sts").get_caller_identity()["Account"]
     now = datetime.now().astimezone().isoformat()
+    if function == "config-rule":
+        event = json.loads((ROOT / "events" / "config-rule" / "item-change.json").read_text())
+        item = json.loads(event["invokingEvent"])
+        item["configurationItem"] |= {
+            "awsAccountId": account,
+            "awsRegion": staging.REGION,
+            "resourceId": breaks.group_id(stage, "three-tier", "main", "alb"),
+        }
+        return event | {"invokingEvent": json.dumps(item)}
     if function != "security-groups":
         event = json.loads((ROOT / "events" / "plumbline" / "reconcile-requested.json").read_text())
         topology = "privatelink" if function == "privatelink" else "three-tier"

@@ -173,6 +173,16 @@ def network(stage: Stage, topology: declared.Topology, parameters: dict[str, str
     return len(text)
 
 
+def recorder(stage: Stage) -> None:
+    """Switches AWS Config on, without which there can be no rule."""
+    config, role = stage.client("config"), f"arn:aws:iam::{stage.account}:role/aws-service-role/config.amazonaws.com"
+    config.put_configuration_recorder(
+        ConfigurationRecorder={"name": "default", "roleARN": f"{role}/AWSServiceRoleForConfig"}
+    )
+    config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": "config"})
+    config.start_configuration_recorder(ConfigurationRecorderName="default")
+
+
 def services(stage: Stage) -> None:
     """Offers the endpoint services: gives the networks' stacks the load balancers, which need the networks, and the
     topic that says who connects, which is the control plane's."""
@@ -276,7 +286,8 @@ def assemble(stage: Stage, say: Say) -> None:
     networks(stage, say)
     surroundings.callers(stage)
     surroundings.consumers(stage)
-    control_plane(stage, {"RecheckSeconds": "1"})
+    recorder(stage)
+    control_plane(stage, {"RecheckSeconds": "1", "ConfigRule": "on"})
     services(stage)
     watch(stage)
     sweep(stage)

@@ -226,6 +226,13 @@ impl Clients {
         client!(self, aws_sdk_eventbridge, &self.config)
     }
 
+    /// The client of AWS Config's rules. Whatever the access of the others, it can hand in evaluations and do nothing else.
+    pub(crate) fn evaluations(&self) -> aws_sdk_config::Client {
+        let builder = aws_sdk_config::config::Builder::from(&self.config).interceptor(calls::Count(self.calls.clone()));
+        let only = read_only::Only(crate::AwsEvaluations::OPERATIONS);
+        aws_sdk_config::Client::from_conf(builder.interceptor(only).build())
+    }
+
     /// The client of the topic that people read.
     pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
         client!(self, aws_sdk_sns, &self.config)

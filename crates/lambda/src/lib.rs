@@ -1,6 +1,7 @@
 //! The Lambda edge: what a function is wired from, batches in and batch answers out, by-hand input in and readable answers out,
 //! logs and metrics. It decides nothing about the network.
 
+mod config_rule;
 mod control;
 mod edge;
 mod emf;
@@ -9,6 +10,7 @@ mod log;
 mod settings;
 mod sweeper;
 
+pub use config_rule::config_rule;
 pub use control::run;
 pub use edge::Error;
 pub use sweeper::sweep;

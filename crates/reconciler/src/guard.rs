@@ -170,7 +170,8 @@ pub(crate) fn paused(key: &LoopKey, standing: &Standing) -> bool {
     pause(key, standing).is_some()
 }
 
-fn pause<'a>(key: &LoopKey, standing: &'a Standing) -> Option<&'a Directive> {
+/// The pause that is in force.
+pub(crate) fn pause<'a>(key: &LoopKey, standing: &'a Standing) -> Option<&'a Directive> {
     standing.in_force(Verb::Pause).find(|directive| match &directive.subject {
         Subject::Topology { topology, control } => {
             *topology == key.topology && control.is_none_or(|control| control == key.control)
@@ -248,7 +249,8 @@ fn hold(by: Brake, why: String, remedy: String) -> Verdict {
     Verdict::Hold { by, why, remedy }
 }
 
-fn said(directive: &Directive) -> String {
+/// Who ordered a brake, until when, and why.
+pub(crate) fn said(directive: &Directive) -> String {
     let until = directive.until.map(|until| format!(" until {until}")).unwrap_or_default();
     format!("by {}{until}: {}", directive.by, directive.reason)
 }

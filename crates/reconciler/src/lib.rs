@@ -1,6 +1,7 @@
 //! The loop, once: hints in, a verified network and a record out. It knows no AWS SDK and no control by name.
 
 pub mod bind;
+mod compliance;
 mod decode;
 mod dispatch;
 mod enforce;
@@ -20,6 +21,9 @@ mod sweep;
 mod tell;
 mod world;
 
+pub use compliance::{
+    Compliance, ConfigType, Evaluated, Evaluation, Evaluations, Inspect, Look, Sight, When, evaluate, inspect,
+};
 pub use decode::{Decoded, decode, decode_value, recheck_body};
 pub use dispatch::{BatchOutcome, Message, dispatch};
 pub use enforce::enforce;

@@ -165,6 +165,16 @@ pub async fn survey<C: Control>(
     ledger: &impl LedgerRead,
     clock: &impl Clock,
 ) -> Result<Option<Survey<C::Action>>, Fault> {
+    Ok(surveyed::<C>(target, eyes, ledger, clock).await?.map(|(survey, _)| survey))
+}
+
+/// The same, with what was observed.
+pub(crate) async fn surveyed<C: Control>(
+    target: &Target<'_>,
+    eyes: &impl Observe<C>,
+    ledger: &impl LedgerRead,
+    clock: &impl Clock,
+) -> Result<Option<(Survey<C::Action>, C::Observed)>, Fault> {
     let Some(desired) = C::desired(target.topology) else { return Ok(None) };
     let begun = clock.now();
     let standing = Standing { by_hand: target.by_hand, ..ledger.standing(&target.key, begun).await? };
@@ -175,7 +185,7 @@ pub async fn survey<C: Control>(
     let observed = eyes.observe(&target.bound, desired, &scope).await;
     let plan = C::plan(&target.key.place, desired, &observed, &standing);
     let also_called = C::also_called(&observed);
-    Ok(Some(Survey { plan, standing, begun, also_called }))
+    Ok(Some((Survey { plan, standing, begun, also_called }, observed)))
 }
 
 /// A run that only looks: `mode` is `plan` or `observe`. `barred`: why an enforce run may not do more than look now.

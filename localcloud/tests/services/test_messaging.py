@@ -148,33 +148,6 @@ def test_a_delay_is_at_most_fifteen_minutes(cloud, delay):
     assert refusal.value.response["Error"]["Code"] == "InvalidParameterValue"
 
 
-def test_config_evaluations_are_kept_by_resource(cloud):
-    """AWS Config API Reference, PutEvaluations: at most 100 a call; the newest result of a resource counts."""
-    config = cloud.client("config")
-    config.put_config_rule(
-        ConfigRule={"ConfigRuleName": "plumb", "Source": {"Owner": "CUSTOM_LAMBDA", "SourceIdentifier": "x"}}
-    )
-
-    def evaluation(resource, kind):
-        when = "2026-01-01T00:00:00Z"
-        return {
-            "ComplianceResourceType": "AWS::EC2::SecurityGroup",
-            "ComplianceResourceId": resource,
-            "ComplianceType": kind,
-            "OrderingTimestamp": when,
-        }
-
-    for kind in ("COMPLIANT", "NON_COMPLIANT"):
-        config.put_evaluations(ResultToken="plumb", Evaluations=[evaluation("sg-1", kind)])
-    [found] = config.get_compliance_details_by_config_rule(ConfigRuleName="plumb")["EvaluationResults"]
-    assert found["ComplianceType"] == "NON_COMPLIANT"
-    [summary] = config.describe_compliance_by_config_rule(ConfigRuleNames=["plumb"])["ComplianceByConfigRules"]
-    assert summary["Compliance"]["ComplianceType"] == "NON_COMPLIANT"
-    long = {**evaluation("sg-1", "COMPLIANT"), "Annotation": "x" * 257}
-    with pytest.raises(ClientError):
-        cloud.client("config").put_evaluations(ResultToken="plumb", Evaluations=[long])
-
-
 def test_messages_are_not_lost_under_concurrent_sends_and_deletes(cloud):
     """At-least-once delivery (Amazon SQS Developer Guide, "Standard queues")."""
     from concurrent.futures import ThreadPoolExecutor

@@ -47,7 +47,7 @@ impl Documents {
         let answer = Command::new(root().join(".venv/localcloud/bin/python"))
             .current_dir(root())
             .args(["-m", "localcloud.deploy", "--quiet", "--template", "template.yaml"])
-            .args(["--stack", CONTROL_PLANE, "--parameter", "RecheckSeconds=1"])
+            .args(["--stack", CONTROL_PLANE, "--parameter", "RecheckSeconds=1", "--parameter", "ConfigRule=on"])
             .args(["--endpoint", stage.endpoint(), "--region", stage.region()])
             .arg("--binaries")
             .arg(binaries())

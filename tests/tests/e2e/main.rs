@@ -11,6 +11,7 @@
 mod alarms;
 mod brakes;
 mod by_hand;
+mod config_rule;
 mod connections;
 mod contract;
 mod contract_links;

@@ -1,6 +1,7 @@
 //! What every control owes, whatever it keeps: one scenario each, over the wire, for anything that is a [`Subject`].
 //! The rows are in `every_control.rs`.
 
+use crate::config_rule::ConfigRule;
 use crate::deploy::Documents;
 use crate::stage::{ACCOUNT, CONTROL_PLANE, Call, Caller, PATIENCE, Stage};
 use aws::DynamoLedger;
@@ -123,6 +124,35 @@ async fn report<S: Subject>(stage: &Stage, what: &str, wanted: impl Fn(&Value) -
             && wanted(event)
     };
     stage.outcome(&format!("{what}, by {}", S::CONTROL), about).await
+}
+
+/// The rule of AWS Config calls what is broken non-compliant and names the pause that holds it; mended, it is as it was.
+pub(crate) async fn aws_config_is_told_what_is_broken_until_it_is_mended<S: Subject>() {
+    let stage = Stage::restored().await;
+    let subject = S::find(&stage).await;
+    let before = subject.state(&stage).await;
+    let rule = ConfigRule::of(&stage);
+    rule.schedule();
+    let usual = rule.non_compliant().await;
+    let pause = json!({"pause": {"topology": S::TOPOLOGY, "for": "1h", "reason": "planned work"}});
+    assert_eq!(stage.by_hand(function::<S>(), pause).await["ok"], json!(true));
+
+    subject.damage(&stage, Caller::User).await;
+    stage.idle();
+    rule.schedule();
+    let mut broken = rule.non_compliant().await;
+    broken.retain(|id, why| usual.get(id) != Some(why));
+    assert!(!broken.is_empty(), "{} is broken, and AWS Config knows of {usual:#?} only", S::CONTROL);
+    for (id, why) in &broken {
+        assert!(why.contains("paused by") && why.contains("planned work"), "{id}: {why}");
+    }
+
+    let resume = json!({"resume": {"topology": S::TOPOLOGY, "reason": "done"}});
+    assert_eq!(stage.by_hand(function::<S>(), resume).await["ok"], json!(true));
+    until_mended(&subject, &stage, &before).await;
+    rest(&stage).await;
+    rule.schedule();
+    assert_eq!(rule.non_compliant().await, usual);
 }
 
 /// Broken by a person: mended, the person named, the event path seen to be alive; and Plumbline's own repair, whose events come

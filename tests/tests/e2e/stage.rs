@@ -217,6 +217,18 @@ impl Stage {
         )
     }
 
+    /// AWS Config, as root.
+    pub(crate) fn config_service(&self) -> aws_sdk_config::Client {
+        aws_sdk_config::Client::from_conf(
+            aws_sdk_config::Config::builder()
+                .behavior_version(aws_sdk_config::config::BehaviorVersion::latest())
+                .endpoint_url(&self.reach.endpoint)
+                .region(Region::new(self.reach.region.clone()))
+                .credentials_provider(self.credentials(Caller::Root))
+                .build(),
+        )
+    }
+
     /// The network of another account.
     pub(crate) fn home(&self, caller: Caller) -> &Home {
         &self.reach.homes[caller.name()]
@@ -266,6 +278,11 @@ impl Stage {
     /// The id of a topology's VPC.
     pub(crate) fn vpc(&self, topology: &str, name: &str) -> &str {
         &self.reach.vpcs[topology][name]
+    }
+
+    /// Every topology with its VPCs, by name.
+    pub(crate) fn vpcs(&self) -> &BTreeMap<String, BTreeMap<String, String>> {
+        &self.reach.vpcs
     }
 
     /// The id of a declared group.

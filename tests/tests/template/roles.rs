@@ -10,6 +10,7 @@ const NO_RESOURCE: &[&str] = &[
     "arc-zonal-shift:ListAutoshifts",
     "ecs:ListClusters",
     "ecs:ListServices",
+    "config:PutEvaluations",
     "elasticloadbalancing:DescribeLoadBalancers",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",

@@ -32,6 +32,34 @@ impl Intercept for ReadOnly {
     }
 }
 
+/// Fails any operation but these.
+#[derive(Debug)]
+pub(super) struct Only(pub(super) &'static [&'static str]);
+
+/// A client was asked for more than it is for.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is none of the operations that this client is for: {1}")]
+struct NotOneOf(String, String);
+
+impl Intercept for Only {
+    fn name(&self) -> &'static str {
+        "Only"
+    }
+
+    fn read_before_serialization(
+        &self,
+        _context: &BeforeSerializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let operation = bag.load::<Metadata>().map_or("an unnamed operation", Metadata::name);
+        match self.0.contains(&operation) {
+            true => Ok(()),
+            false => Err(NotOneOf(operation.into(), self.0.join(", ")).into()),
+        }
+    }
+}
+
 /// Whether an operation of this name only reads. `Query` and `BatchGetItem` are DynamoDB's reads; `Scan` is not used.
 fn reads(operation: &str) -> bool {
     ["Describe", "Get", "List", "BatchGet"].iter().any(|prefix| operation.starts_with(prefix)) || operation == "Query"
@@ -62,9 +90,8 @@ mod tests {
         }
     }
 
-    /// The real clients against a listener that hangs up: a read knocks, a write never does.
-    #[tokio::test]
-    async fn a_write_is_never_sent_and_a_read_is() {
+    /// A listener that hangs up, and the real clients that knock there.
+    fn knocking(access: Access) -> (std::net::TcpListener, Clients) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let config = aws_config::SdkConfig::builder()
@@ -81,7 +108,30 @@ mod tests {
                 aws_credential_types::Credentials::new("key", "secret", None, None, "test"),
             ))
             .build();
-        let clients = Clients::over(topology::Place::new("111122223333", "eu-west-1"), config, Access::ReadOnly);
+        let clients = Clients::over(topology::Place::new("111122223333", "eu-west-1"), config, access);
+        (listener, clients)
+    }
+
+    /// The client that hands in evaluations does that beside clients that only read, and nothing else.
+    #[tokio::test]
+    async fn a_client_for_one_write_makes_no_other() {
+        let (listener, clients) = knocking(Access::ReadOnly);
+        let config = clients.evaluations();
+        let delete = config.delete_config_rule().config_rule_name("theirs").send().await.unwrap_err();
+        let fault = crate::errors::fault("DeleteConfigRule", &delete);
+        assert!(fault.message.contains("DeleteConfigRule is none of the operations"), "{fault}");
+        assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nothing was sent");
+
+        let put = config.put_evaluations().result_token("token").send().await.unwrap_err();
+        assert!(crate::errors::fault("PutEvaluations", &put).is_retryable());
+        assert!(listener.accept().is_ok(), "an evaluation goes out");
+        let sent = clients.calls().take().into_keys().map(|call| call.operation).collect::<Vec<_>>();
+        assert_eq!(sent, ["PutEvaluations"]);
+    }
+
+    #[tokio::test]
+    async fn a_write_is_never_sent_and_a_read_is() {
+        let (listener, clients) = knocking(Access::ReadOnly);
         let ec2 = clients.regional(clients.home()).unwrap().ec2;
 
         let write = ec2.revoke_security_group_ingress().group_id("sg-1").send().await.unwrap_err();

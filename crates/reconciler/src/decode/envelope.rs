@@ -8,13 +8,13 @@ use topology::Place;
 const LONGEST: usize = 512;
 
 /// A text field that is there and not empty, cut to a sensible length. AWS writes an absent text as `""`, `{}` or null.
-pub(super) fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
     let text = value.get(field)?.as_str().filter(|text| !text.is_empty())?;
     Some(text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text))
 }
 
 /// The same to keep and to show: whoever wrote it must not write to a person's terminal.
-pub(super) fn owned(value: &Value, field: &str) -> Option<String> {
+pub(crate) fn owned(value: &Value, field: &str) -> Option<String> {
     text(value, field).map(|text| text.chars().filter(|c| !c.is_control()).collect())
 }
 
@@ -35,7 +35,7 @@ pub(super) fn region<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
 }
 
 /// An account field and a Region field together.
-pub(super) fn place(value: &Value, account_field: &str, region_field: &str) -> Option<Place> {
+pub(crate) fn place(value: &Value, account_field: &str, region_field: &str) -> Option<Place> {
     Some(Place::new(account(value, account_field)?, region(value, region_field)?))
 }
 
@@ -48,6 +48,6 @@ pub(super) fn place_of_arn(arn: &str) -> Option<Place> {
 }
 
 /// A time that is not in the future: what is measured from it must not be negative.
-pub(super) fn time(value: &Value, field: &str, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn time(value: &Value, field: &str, now: Timestamp) -> Option<Timestamp> {
     text(value, field)?.parse::<Timestamp>().ok().map(|at| at.min(now))
 }

@@ -2,7 +2,7 @@
 //! an event says is ever acted upon, so a forged one is worth a look and no more.
 
 mod cloudtrail;
-mod envelope;
+pub(crate) mod envelope;
 mod ids;
 mod notice;
 mod services;
@@ -138,9 +138,15 @@ fn config(detail: &Value, envelope: Option<&Envelope<'_>>, now: Timestamp) -> De
     };
     // The item names its own resource first; what it is related to (peer groups, interfaces) would only widen the look.
     let mut found = Found::default();
-    let own = text(item, "resourceId").unwrap_or_default();
-    found.text(own);
-    if found.ids.is_empty() {
+    found.text(text(item, "resourceId").unwrap_or_default());
+    let gone = text(item, "configurationItemStatus").is_some_and(|status| status.starts_with("ResourceDeleted"));
+    if gone {
+        // AWS does not know it any more, and neither does anybody know where it was; its relations may still tell.
+        let mut around = Found::default();
+        around.collect(item.get("relationships").unwrap_or(&Value::Null));
+        found.ids.append(&mut around.ids);
+        found.ids.retain(|id| id.as_str().starts_with("vpc-"));
+    } else if found.ids.is_empty() {
         found.collect(item);
     }
     let at = time(item, "configurationItemCaptureTime", now).or(envelope.map(|envelope| envelope.at)).unwrap_or(now);

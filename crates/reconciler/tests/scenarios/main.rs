@@ -4,6 +4,7 @@
 
 mod binding;
 mod brakes;
+mod compliance;
 mod events;
 mod every;
 mod faults;

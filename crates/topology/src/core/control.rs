@@ -2,7 +2,7 @@
 
 use super::{Field, Place, Plan, ResourceId, ResourceKey, Standing, Verb};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Debug, Display};
 
 /// Every control there is. Adding one: a variant here, a document field, a module in this crate, an adapter, a function,
@@ -94,6 +94,12 @@ pub trait Control: Sized + Send + Sync + 'static {
     /// who did it.
     fn also_called(_: &Self::Observed) -> Vec<(ResourceId, ResourceId)> {
         vec![]
+    }
+    /// What an observation shows of the resources that this control keeps, each with the name that its drifts call it by: one of these
+    /// that no drift is about is as declared. Of what is not here, the control says nothing.
+    fn kept(desired: &Self::Desired, observed: &Self::Observed) -> BTreeMap<ResourceId, String> {
+        let _ = (desired, observed);
+        BTreeMap::new()
     }
 }
 

@@ -1,9 +1,9 @@
 //! The control: what it reads of a topology, what it must look at, and its plan.
 
-use super::{Change, Desired, Observed, planner};
-use crate::core::{Control, ControlId, Place, Plan, ResourceId, Scope, Standing, Verb};
+use super::{Change, Desired, Observed, Pick, Sighting, pick, planner};
+use crate::core::{Control, ControlId, Place, Plan, ResourceId, Scope, Seen, Standing, Verb};
 use crate::topology::Topology;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The `privatelink` control.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,5 +37,19 @@ impl Control for PrivateLink {
 
     fn plan(place: &Place, desired: &Desired, observed: &Observed, standing: &Standing) -> Plan<Change> {
         planner::plan(place, desired, observed, standing)
+    }
+
+    /// Each declared service, and the VPC that it stands in.
+    fn kept(desired: &Desired, observed: &Observed) -> BTreeMap<ResourceId, String> {
+        let mut kept = BTreeMap::new();
+        for (name, declared) in &desired.services {
+            let Some(sighting) = observed.services.get(name).and_then(Seen::present) else { continue };
+            let Sighting { vpc, balancer: _, candidates } = sighting;
+            kept.insert(vpc.as_str().into(), declared.vpc.to_string());
+            if let Pick::One(at) = pick(desired, name, sighting) {
+                kept.extend(candidates.get(at).map(|service| (service.id.clone(), name.to_string())));
+            }
+        }
+        kept
     }
 }

@@ -1,9 +1,9 @@
 //! The control: what it reads of a topology, what it must look at, and its plan.
 
-use super::{Change, Desired, Observed, planner};
-use crate::core::{Control, ControlId, Place, Plan, ResourceId, Scope, Standing};
+use super::{Change, Desired, DesiredVpc, Observed, planner};
+use crate::core::{Control, ControlId, Place, Plan, ResourceId, Scope, Seen, Standing};
 use crate::topology::Topology;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The `security-groups` control.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,5 +32,17 @@ impl Control for SecurityGroups {
 
     fn plan(place: &Place, desired: &Desired, observed: &Observed, standing: &Standing) -> Plan<Change> {
         planner::plan(place, desired, observed, standing)
+    }
+
+    /// Each VPC, and each declared group in it.
+    fn kept(desired: &Desired, observed: &Observed) -> BTreeMap<ResourceId, String> {
+        let mut kept = BTreeMap::new();
+        for (name, DesiredVpc { groups, undeclared: _ }) in &desired.vpcs {
+            let Some(seen) = observed.vpcs.get(name).and_then(Seen::present) else { continue };
+            kept.insert(seen.id.as_str().into(), name.to_string());
+            let there = groups.keys().filter_map(|group| Some((group, seen.groups.get(group)?.present()?)));
+            kept.extend(there.map(|(group, there)| (there.id.clone(), format!("{name}/{group}"))));
+        }
+        kept
     }
 }

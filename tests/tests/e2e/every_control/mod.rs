@@ -45,6 +45,11 @@ macro_rules! every {
             }
 
             #[tokio::test]
+            async fn aws_config_is_told_what_is_broken_until_it_is_mended() {
+                scenario::aws_config_is_told_what_is_broken_until_it_is_mended::<$subject>().await;
+            }
+
+            #[tokio::test]
             async fn the_plan_function_tells_and_changes_nothing() {
                 scenario::the_plan_function_tells_and_changes_nothing::<$subject>().await;
             }

@@ -1,6 +1,7 @@
 //! What every control owes, once: each scenario is written for any [`Subject`](subject::Subject) and runs for all of them.
 
 mod brakes;
+mod compliance;
 mod events;
 mod faults;
 mod modes;
@@ -25,6 +26,8 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    compliance: what_is_broken_is_non_compliant_until_mended
+        nothing_is_claimed_of_what_could_not_be_seen;
     events: what_is_broken_is_mended_and_its_breaker_named
         the_same_event_twice_is_one_repair
         events_in_disorder_converge_on_what_is_there
