@@ -12,6 +12,7 @@ pub mod network;
 pub mod privatelink;
 pub mod render;
 pub mod security_groups;
+pub mod stacks;
 mod topology;
 mod window;
 

@@ -2,7 +2,7 @@
 
 use crate::core::{AccountId, ControlId, Region, ServiceName, TopologyId, VpcName};
 use crate::flow_logs;
-use crate::network::{EndpointService, Environment, State, Vpc};
+use crate::network::{EndpointService, Environment, StackRepair, State, Vpc};
 use crate::{nat, privatelink, security_groups};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,6 +35,8 @@ pub struct Topology {
     pub region: Option<Region>,
     /// Whether it is in use.
     pub state: State,
+    /// What is done about its stacks where they are out of line.
+    pub stack_repair: StackRepair,
     /// Its VPCs.
     pub vpcs: BTreeMap<VpcName, Vpc>,
     /// The endpoint services that it offers.
@@ -60,6 +62,7 @@ impl Topology {
             account: None,
             region: None,
             state: State::Active,
+            stack_repair: StackRepair::Report,
             vpcs: BTreeMap::new(),
             privatelink: BTreeMap::new(),
             connections: None,

@@ -10,8 +10,8 @@ mod standing;
 pub use control::{Action, Control, ControlId, Effect, Inverse, Receipt, Scope, Slot};
 pub use field::Field;
 pub use keys::{
-    AccountId, EndpointName, GroupName, Place, Region, ResourceId, ResourceKey, ServiceName, StackId, TierName,
-    TopologyId, VpcId, VpcName, ZoneLetter,
+    AccountId, EndpointName, GroupName, LogicalId, Place, Region, ResourceId, ResourceKey, ServiceName, StackId,
+    StackName, TierName, TopologyId, VpcId, VpcName, ZoneLetter,
 };
 pub use plan::{Drift, Held, Plan, Severity, Step, Wait};
 pub use seen::{Seen, Unseen};

@@ -4,14 +4,14 @@ use super::RenderError;
 use super::ids::logical;
 use super::network::{group_id, subnet_id, table_id, vpc_id};
 use super::template::{Resource, Template, attribute, reference, substitute};
-use crate::core::{ServiceName, TierName, VpcName};
+use crate::core::{EndpointName, ServiceName, TierName, VpcName};
 use crate::network::{Endpoint, EndpointKind, EndpointService, EndpointTarget, Vpc};
 use crate::privatelink::SERVICE_TAG;
 use serde_json::{Value, json};
 
 pub(super) fn endpoints(template: &mut Template, name: &VpcName, vpc: &Vpc) -> Result<(), RenderError> {
     for (endpoint, Endpoint { service, kind, policy }) in vpc.endpoints.iter().flatten() {
-        let id = logical(&[name.as_str(), endpoint.as_str()], "Endpoint");
+        let id = endpoint_id(name, endpoint);
         let (service_name, condition) = match service {
             EndpointTarget::Aws(short) => (substitute(&format!("com.amazonaws.${{AWS::Region}}.{short}")), None),
             EndpointTarget::Named(full) => (json!(full), None),
@@ -47,6 +47,10 @@ pub(super) fn endpoints(template: &mut Template, name: &VpcName, vpc: &Vpc) -> R
         template.output(format!("{id}Id"), description, reference(&id), condition.as_deref());
     }
     Ok(())
+}
+
+pub(super) fn endpoint_id(vpc: &VpcName, endpoint: &EndpointName) -> String {
+    logical(&[vpc.as_str(), endpoint.as_str()], "Endpoint")
 }
 
 fn over(vpc: &Vpc, tiers: &[TierName], id: impl Fn(&str, &str) -> String) -> Value {
