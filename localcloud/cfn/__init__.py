@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from .. import hooks
-from . import drift, events, logs, refusals
+from . import change_sets, drift, events, logs, refusals
 from .registry import TYPES, ResourceType
 
 
@@ -59,4 +59,5 @@ def install(app: ModuleType) -> None:
     logs.install()
     drift.install()
     events.install()
+    change_sets.install()
     refusals.install()

@@ -51,9 +51,9 @@ impl NetworkStacks for Formation {
     async fn detection(&self, place: &Place, id: &str) -> Result<Option<DetectionStatus>, Fault> {
         let request = self.client(place)?.describe_stack_drift_detection_status().stack_drift_detection_id(id);
         match request.send().await {
-            Ok(answer) => Ok(answer.detection_status().map(|status| {
-                detection(status.as_str(), answer.detection_status_reason().unwrap_or_default())
-            })),
+            Ok(answer) => Ok(answer
+                .detection_status()
+                .map(|status| detection(status.as_str(), answer.detection_status_reason().unwrap_or_default()))),
             Err(error) if is_unknown(&error) => Ok(None),
             Err(error) => Err(fault("DescribeStackDriftDetectionStatus", &error)),
         }
@@ -90,7 +90,8 @@ impl NetworkStacks for Formation {
     ) -> Result<String, Fault> {
         const OPERATION: &str = "CreateChangeSet";
         let ChangeSet { stage: _, template, import, revert_drift } = change_set;
-        let kept = facts.parameters.iter().map(|key| Parameter::builder().parameter_key(key).use_previous_value(true).build());
+        let kept =
+            facts.parameters.iter().map(|key| Parameter::builder().parameter_key(key).use_previous_value(true).build());
         let kind = if import.is_empty() { ChangeSetType::Update } else { ChangeSetType::Import };
         let capabilities: Vec<Capability> = facts.capabilities.iter().map(|name| name.as_str().into()).collect();
         let mut request = self

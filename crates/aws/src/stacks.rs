@@ -49,7 +49,8 @@ impl Network {
 
 /// What is gone, or is not made yet, has no VPC behind it.
 fn vpc_of(detail: &StackResourceDetail) -> Option<(StackId, VpcId)> {
-    let gone = matches!(detail.resource_status(), Some(ResourceStatus::DeleteComplete | ResourceStatus::DeleteInProgress));
+    let gone =
+        matches!(detail.resource_status(), Some(ResourceStatus::DeleteComplete | ResourceStatus::DeleteInProgress));
     let vpc = detail.physical_resource_id().filter(|id| id.starts_with("vpc-") && !gone)?;
     Some((detail.stack_id()?.into(), vpc.into()))
 }

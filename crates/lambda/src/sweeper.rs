@@ -1,8 +1,8 @@
 //! The sweep: asks every control to look at every topology.
 
 use crate::edge::{Error, serve};
-use crate::{emf, log};
 use crate::settings::drift_detection;
+use crate::{emf, log};
 use aws::{Access, AwsOutbox, Clients, Destinations, DynamoLedger, Formation, SystemClock, home, served, setting};
 use jiff::SignedDuration;
 use reconciler::{Clock, RefusedDocument, Run, Served};

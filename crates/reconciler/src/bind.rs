@@ -144,12 +144,7 @@ pub(crate) fn decide(
 type Refusal = (Option<VpcId>, String, String);
 
 /// A pinned VPC, as long as it is there and is what was pinned. Answers its stack where that was not pinned with it.
-fn keep(
-    name: &VpcName,
-    pin: &Binding,
-    declared: &Vpc,
-    candidates: &[Candidate],
-) -> Result<Option<StackId>, Refusal> {
+fn keep(name: &VpcName, pin: &Binding, declared: &Vpc, candidates: &[Candidate]) -> Result<Option<StackId>, Refusal> {
     let remedy = |to: &str| {
         format!(r#"if that is meant: {{"rebind":{{"topology":"…","vpc":"{name}","to":"{to}","reason":"…"}}}}"#)
     };

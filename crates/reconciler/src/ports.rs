@@ -92,17 +92,10 @@ pub trait NetworkStacks: Sync {
     /// Starts drift detection; answers its id.
     fn detect_drift(&self, place: &Place, stack: &StackId) -> impl Future<Output = Result<String, Fault>> + Send;
     /// How a drift detection stands. `None`: CloudFormation knows it no more.
-    fn detection(
-        &self,
-        place: &Place,
-        id: &str,
-    ) -> impl Future<Output = Result<Option<DetectionStatus>, Fault>> + Send;
+    fn detection(&self, place: &Place, id: &str)
+    -> impl Future<Output = Result<Option<DetectionStatus>, Fault>> + Send;
     /// What the last one found: every resource that is not in sync.
-    fn drifts(
-        &self,
-        place: &Place,
-        stack: &StackId,
-    ) -> impl Future<Output = Result<Vec<ResourceDrift>, Fault>> + Send;
+    fn drifts(&self, place: &Place, stack: &StackId) -> impl Future<Output = Result<Vec<ResourceDrift>, Fault>> + Send;
     /// The template that the stack was last deployed with, as it was sent.
     fn template(&self, place: &Place, stack: &StackId) -> impl Future<Output = Result<String, Fault>> + Send;
     /// Makes a change set; answers its ARN. Asked again with the same token it makes no second one.
@@ -116,11 +109,8 @@ pub trait NetworkStacks: Sync {
         token: &str,
     ) -> impl Future<Output = Result<String, Fault>> + Send;
     /// A change set as it is. `None`: there is none of that ARN.
-    fn change_set(
-        &self,
-        place: &Place,
-        id: &str,
-    ) -> impl Future<Output = Result<Option<ChangeSetState>, Fault>> + Send;
+    fn change_set(&self, place: &Place, id: &str)
+    -> impl Future<Output = Result<Option<ChangeSetState>, Fault>> + Send;
     /// Executes it. Asked again with the same token it does nothing more.
     fn execute(&self, place: &Place, id: &str, token: &str) -> impl Future<Output = Result<(), Fault>> + Send;
     /// Deletes it.
@@ -147,15 +137,15 @@ impl StackFacts {
     }
 
     /// Whether CloudFormation detects drift of a stack in this status
-    /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>).
+    /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>; after an import,
+    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html>).
     pub fn can_detect(&self) -> bool {
-        const STATUSES: [&str; 6] = [
+        const STATUSES: [&str; 5] = [
             "CREATE_COMPLETE",
             "UPDATE_COMPLETE",
             "UPDATE_ROLLBACK_COMPLETE",
             "UPDATE_ROLLBACK_FAILED",
             "IMPORT_COMPLETE",
-            "IMPORT_ROLLBACK_COMPLETE",
         ];
         STATUSES.contains(&self.status.as_str())
     }

@@ -92,7 +92,12 @@ fn intent(resource: &str, action: &str, run: &str, effect: Effect, when: Timesta
 async fn bindings(ledger: &impl Ledger, salt: &str) {
     let (one, two) = (key(salt, "one").topology, key(salt, "two").topology);
     let (main, side) = (VpcName::from("main"), VpcName::from("side"));
-    let vpc = |name: &str| Binding { vpc: format!("vpc-{name}-{salt}").into(), cidr: "10.0.0.0/16".into(), stack: None, at: T };
+    let vpc = |name: &str| Binding {
+        vpc: format!("vpc-{name}-{salt}").into(),
+        cidr: "10.0.0.0/16".into(),
+        stack: None,
+        at: T,
+    };
     let here = place();
     assert!(ledger.bindings(&here, &one).await.expect("bindings").is_empty());
     assert_eq!(ledger.holder(&here, &vpc("a").vpc).await.expect("holder"), None);

@@ -250,9 +250,10 @@ fn plan(
     changes.extend(model.besides.iter().cloned());
     let made = match problem {
         Some(why) => Err(why),
-        None if changes.is_empty() && template == model.template => {
-            Err("The submitted information didn't contain changes. Submit different information to create a change set.".into())
-        }
+        None if changes.is_empty() && template == model.template => Err(
+            "The submitted information didn't contain changes. Submit different information to create a change set."
+                .into(),
+        ),
         None => Ok(()),
     };
     let execution = if made.is_ok() { ExecutionState::Available } else { ExecutionState::Unavailable };

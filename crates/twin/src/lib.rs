@@ -12,6 +12,7 @@ mod ec2_control;
 mod ec2_ports;
 pub mod flow_logs;
 mod flow_logs_ports;
+pub mod formation;
 mod ledger;
 pub mod links;
 mod links_ports;
@@ -25,11 +26,12 @@ pub use dice::Dice;
 pub use ec2_control::STACK_TAG;
 pub use ec2_ports::TwinEc2;
 pub use flow_logs_ports::{DELIVERY_ROLE, TwinFlowLogs};
+pub use formation::Formation;
 pub use ledger::Ledger;
 pub use links_ports::TwinLinks;
 pub use nat_ports::{TwinNat, zone_id};
 pub use outbox::{Outbox, Sent};
-pub use rig::{Call, Twin, World};
+pub use rig::{Call, LOGICAL_ID_TAG, Twin, World};
 
 /// What every implementation of a port must do: run by the twins and by the adapters alike.
 pub mod contract {

@@ -3,6 +3,7 @@
 
 use crate::dice::Dice;
 use crate::ec2::Vpc;
+use crate::ec2_control::STACK_TAG;
 use reconciler::{Candidate, Fault, FaultClass, Locate, StackStatus, Stacks};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -229,12 +230,11 @@ impl<S: Clone> Inner<S> {
     }
 }
 
-/// CloudFormation's own tags, which are how the model knows what a stack holds.
-const STACK_ID_TAG: &str = "aws:cloudformation:stack-id";
-const LOGICAL_ID_TAG: &str = "aws:cloudformation:logical-id";
+/// The tag by which CloudFormation says as what a stack holds something.
+pub const LOGICAL_ID_TAG: &str = "aws:cloudformation:logical-id";
 
 fn stack_of(vpc: &Vpc) -> Option<StackId> {
-    vpc.tags.get(STACK_ID_TAG).map(|stack| stack.as_str().into())
+    vpc.tags.get(STACK_TAG).map(|stack| stack.as_str().into())
 }
 
 /// The model is one place; a call for another one goes nowhere.

@@ -25,6 +25,7 @@ mod nat;
 mod repairs;
 mod roles;
 mod scenario;
+mod stack_repair;
 mod stacks;
 mod stage;
 mod storms;

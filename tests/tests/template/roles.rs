@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Actions that the Service Authorization Reference lists without a resource type, beside EC2's Describe calls.
 const NO_RESOURCE: &[&str] = &[
     "arc-zonal-shift:ListAutoshifts",
+    "cloudformation:BatchDescribeTypeConfigurations",
+    "cloudformation:DescribeStackDriftDetectionStatus",
     "elasticloadbalancing:DescribeLoadBalancers",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",

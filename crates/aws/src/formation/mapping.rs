@@ -132,7 +132,11 @@ mod tests {
                 .resource_type("AWS::EC2::VPC")
                 .stack_resource_drift_status(StackResourceDriftStatus::from(status))
                 .property_differences(
-                    PropertyDifference::builder().property_path("/Tags/0").expected_value("a").actual_value("b").build(),
+                    PropertyDifference::builder()
+                        .property_path("/Tags/0")
+                        .expected_value("a")
+                        .actual_value("b")
+                        .build(),
                 )
                 .build()
         };
@@ -182,7 +186,11 @@ mod tests {
     #[test]
     fn a_stack_that_is_deleted_is_none() {
         let stack = |status: &str| {
-            Stack::builder().stack_status(status.into()).creation_time(aws_sdk_cloudformation::primitives::DateTime::from_secs(0)).stack_name("network").build()
+            Stack::builder()
+                .stack_status(status.into())
+                .creation_time(aws_sdk_cloudformation::primitives::DateTime::from_secs(0))
+                .stack_name("network")
+                .build()
         };
         assert_eq!(facts(&stack("DELETE_COMPLETE")), None);
         assert_eq!(facts(&stack("UPDATE_COMPLETE")).unwrap().role, None);

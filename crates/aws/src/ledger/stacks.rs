@@ -13,12 +13,7 @@ pub(super) async fn made(table: &Table, place: &Place, topology: &TopologyId) ->
     found.as_ref().map(item::body).transpose()
 }
 
-pub(super) async fn note_made(
-    table: &Table,
-    place: &Place,
-    topology: &TopologyId,
-    at: Timestamp,
-) -> Result<(), Fault> {
+pub(super) async fn note_made(table: &Table, place: &Place, topology: &TopologyId, at: Timestamp) -> Result<(), Fault> {
     table.put(item::item(&keys::topology(place, topology), keys::MADE, &at)?, None).await.map(|_| ())
 }
 

@@ -179,7 +179,9 @@ pub(super) async fn rebind(
         return Err(cannot(format!("{to} has {}, but {name} is declared with {}", found.cidr, vpc.cidr)));
     }
     if let Some(of) = vpc.stack.as_ref().filter(|_| !found.of_stack.contains(name)) {
-        return Err(cannot(format!("the document says that {name} is {of}, and that is not {to}: change the document first")));
+        return Err(cannot(format!(
+            "the document says that {name} is {of}, and that is not {to}: change the document first"
+        )));
     }
     let binding = Binding { vpc: to.clone(), cidr: found.cidr, stack: found.stack, at: clock.now() };
     match ledger.pin(&place, topology, name, &binding, true).await? {

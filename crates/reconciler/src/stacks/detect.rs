@@ -64,9 +64,14 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
             }
             Some(DetectionStatus::Complete) => {
                 let drifts = self.stacks.drifts(&place, &stack).await?;
+                let before = memory.version;
                 memory.detection = None;
-                self.keep(&mut memory).await?;
-                self.found(memory, drifts).await
+                // Until all of it was told, the detection is not forgotten: a fault on the way has it read again.
+                let said = self.found(&mut memory, drifts).await?;
+                if memory.version == before {
+                    self.keep(&mut memory).await?;
+                }
+                Ok(said)
             }
             Some(DetectionStatus::InProgress) | None => {
                 memory.detection = None;
@@ -76,7 +81,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         }
     }
 
-    async fn found(&mut self, memory: StackMemory, drifts: Vec<ResourceDrift>) -> Result<String, Fault> {
+    async fn found(&mut self, memory: &mut StackMemory, drifts: Vec<ResourceDrift>) -> Result<String, Fault> {
         let stack = self.network.stack.clone();
         if drifts.is_empty() {
             return Ok("in sync".into());

@@ -3,11 +3,13 @@
 
 use super::words::{FAILED, HELD, MENDED};
 use super::{Desk, Mending, StackMemory};
-use crate::{ChangeSetState, Clock, ExecutionState, Fault, FaultClass, Ledger, LoopKey, NetworkStacks, Outbox, StackFacts};
+use crate::{
+    ChangeSetState, Clock, ExecutionState, Fault, FaultClass, Ledger, LoopKey, NetworkStacks, Outbox, StackFacts,
+};
 use jiff::SignedDuration;
 use serde_json::json;
 use topology::network::StackRepair;
-use topology::stacks::{ResourceDrift, Repair, Stage, StandIn, judge, unsure};
+use topology::stacks::{Repair, ResourceDrift, Stage, StandIn, judge, unsure};
 use topology::{ControlId, Mode, Subject, Verb};
 
 /// A change set is made within minutes; one that is not by then never will be.
@@ -21,7 +23,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
     /// Begins a repair, or says why it is left to a person.
     pub(super) async fn begin_mending(
         &mut self,
-        mut memory: StackMemory,
+        memory: &mut StackMemory,
         repair: Repair,
         drifts: &[ResourceDrift],
         stand_ins: &[StandIn],
@@ -51,7 +53,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         memory.mending =
             Some(Mending { repair, stage, template, token, change_set: None, executed: false, since: now });
         memory.note(now, format!("repair begun: {headline}"), None);
-        self.keep(&mut memory).await?;
+        self.keep(memory).await?;
         self.mend(memory, false).await
     }
 
@@ -69,8 +71,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         for topology in &self.network.topologies {
             // A pause is a topology's or one control's; an exemption is a resource's: which control asks does not matter.
             let Some(control) = ControlId::ALL.first() else { continue };
-            let key =
-                LoopKey { place: self.network.place.clone(), topology: topology.id.clone(), control: *control };
+            let key = LoopKey { place: self.network.place.clone(), topology: topology.id.clone(), control: *control };
             let standing = self.ledger.standing(&key, now).await?;
             let paused = standing.in_force(Verb::Pause).find(|order| match &order.subject {
                 Subject::Topology { topology: paused, control: _ } => *paused == topology.id,
@@ -89,7 +90,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
     }
 
     /// Takes a repair as far as it goes without waiting.
-    pub(super) async fn mend(&mut self, mut memory: StackMemory, at_once: bool) -> Result<String, Fault> {
+    pub(super) async fn mend(&mut self, memory: &mut StackMemory, at_once: bool) -> Result<String, Fault> {
         loop {
             let Some(mending) = memory.mending.clone() else { return Ok("in line".into()) };
             let now = self.clock.now();
@@ -99,16 +100,16 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
             let Some(facts) = self.stacks.describe(&self.network.place, &self.network.stack).await? else {
                 memory.mending = None;
                 memory.note(now, "the stack is gone", None);
-                self.keep(&mut memory).await?;
+                self.keep(memory).await?;
                 return Ok("there is no such stack any more".into());
             };
             if facts.is_moving() {
                 return Ok(format!("the stack is in {}", facts.status));
             }
             let next = match (&mending.change_set, mending.executed) {
-                (Some(change_set), true) => self.executed(&mut memory, &mending, &facts, change_set).await?,
-                (Some(change_set), false) => self.read_change_set(&mut memory, &mending, &facts, change_set).await?,
-                (None, _) => self.make_change_set(&mut memory, &mending, &facts).await?,
+                (Some(change_set), true) => self.executed(memory, &mending, &facts, change_set).await?,
+                (Some(change_set), false) => self.read_change_set(memory, &mending, &facts, change_set).await?,
+                (None, _) => self.make_change_set(memory, &mending, &facts).await?,
             };
             if let Some(said) = next {
                 return Ok(said);
@@ -160,7 +161,10 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
     ) -> Result<Option<String>, Fault> {
         let place = self.network.place.clone();
         let Some(state) = self.stacks.change_set(&place, change_set).await? else {
-            return self.failed(memory, mending, "the change set is gone: somebody else changed the stack").await.map(Some);
+            return self
+                .failed(memory, mending, "the change set is gone: somebody else changed the stack")
+                .await
+                .map(Some);
         };
         let ChangeSetState { made, execution, changes } = state;
         match made {
@@ -303,9 +307,10 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         let stack = self.network.stack.clone();
         let commands = self.commands(&mending.repair).await?;
         memory.note(now, why, mending.change_set.as_deref());
-        memory.not_before = Some(now.saturating_add(RETRY).map_err(|error| {
-            Fault::new("the clock", FaultClass::Terminal, error.to_string())
-        })?);
+        memory.not_before = Some(
+            now.saturating_add(RETRY)
+                .map_err(|error| Fault::new("the clock", FaultClass::Terminal, error.to_string()))?,
+        );
         let apart = mending.stage != Stage::Release && mending.template.is_some();
         memory.mending = apart.then(|| Mending {
             token: token(&mending.repair, now),

@@ -146,7 +146,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
     async fn look(&mut self, every: Option<SignedDuration>, at_once: bool) -> Result<String, Fault> {
         let mut memory = self.recall().await?;
         if memory.mending.is_some() {
-            return self.mend(memory, at_once).await;
+            return self.mend(&mut memory, at_once).await;
         }
         if let Some(detection) = memory.detection.clone() {
             return self.read_detection(memory, &detection).await;

@@ -50,9 +50,13 @@ fn made_for(record: &Record, drift: &ResourceDrift, prefix: &str, topology: &Top
     }
     let mut names = topology.vpcs.iter().flat_map(|(vpc, declared)| {
         let endpoints = declared.endpoints.iter().flatten().map(|(endpoint, _)| endpoint);
-        endpoints.filter(|endpoint| endpoint_logical_id(vpc, endpoint) == drift.logical_id).map(move |it| format!("{vpc}/{it}"))
+        endpoints
+            .filter(|endpoint| endpoint_logical_id(vpc, endpoint) == drift.logical_id)
+            .map(move |it| format!("{vpc}/{it}"))
     });
     let named = names.any(|name| name == record.intent.name);
-    let seen = || drift.physical_id.as_ref().is_some_and(|gone| record.intent.causes.iter().any(|it| it.resources.contains(gone)));
+    let seen = || {
+        drift.physical_id.as_ref().is_some_and(|gone| record.intent.causes.iter().any(|it| it.resources.contains(gone)))
+    };
     (named || seen()).then_some(made)
 }

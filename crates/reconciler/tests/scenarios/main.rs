@@ -12,6 +12,7 @@ mod hand;
 mod layers;
 mod leases;
 mod modes;
+mod stacks;
 mod sweeping;
 mod telling;
 mod world;

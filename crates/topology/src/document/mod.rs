@@ -128,7 +128,11 @@ enum Claim {
     Id(TopologyId),
     Vpc(VpcId),
     /// Stacks of one name in two places are two stacks.
-    StackResource { account: Option<AccountId>, region: Option<Region>, of: String },
+    StackResource {
+        account: Option<AccountId>,
+        region: Option<Region>,
+        of: String,
+    },
 }
 
 /// All that was found out about one document.

@@ -42,7 +42,9 @@ pub fn advise(drift: &ResourceDrift, stand_in: Option<&StandIn>) -> Advice {
             let kept = !keepers.is_empty() && keepers.iter().all(Option::is_some);
             let means = match keepers.into_iter().flatten().next() {
                 Some(keeper) if kept => {
-                    format!("{keeper}, as the document says; where the template says otherwise, render it again and deploy it")
+                    format!(
+                        "{keeper}, as the document says; where the template says otherwise, render it again and deploy it"
+                    )
                 }
                 Some(_) | None => {
                     "the template and AWS differ: change the template, or what was changed by hand".to_owned()

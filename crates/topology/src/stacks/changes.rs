@@ -58,7 +58,9 @@ pub fn judge(repair: &Repair, stage: Stage, changes: &[Change]) -> Vec<String> {
         Stage::Revert => repair.gone.keys().filter(|logical| !adopted.contains_key(logical)).collect(),
     };
     let found: BTreeSet<&LogicalId> = changes.iter().map(|change| &change.logical_id).collect();
-    problems.extend(missing.into_iter().filter(|id| !found.contains(id)).map(|id| format!("{id} is not among its changes")));
+    problems.extend(
+        missing.into_iter().filter(|id| !found.contains(id)).map(|id| format!("{id} is not among its changes")),
+    );
     problems
 }
 
@@ -74,7 +76,10 @@ fn expected(
     match (stage, action) {
         // It is the one that is gone, by its id: what stands in has another one.
         (Stage::Release, ChangeAction::Remove) => {
-            same_kind && adopted.get(logical_id).is_some_and(|(gone, by)| *gone == physical_id.as_ref() && physical_id.as_ref() != Some(by))
+            same_kind
+                && adopted
+                    .get(logical_id)
+                    .is_some_and(|(gone, by)| *gone == physical_id.as_ref() && physical_id.as_ref() != Some(by))
         }
         (Stage::Adopt, ChangeAction::Import) => {
             same_kind && adopted.get(logical_id).is_some_and(|(_, by)| physical_id.as_ref().is_none_or(|id| id == *by))

@@ -59,7 +59,9 @@ fn templates(repair: &Repair, stack: &str, region: &str) -> Vec<String> {
         .map(|id| format!(".Resources.{id} = ({{DeletionPolicy: \"Delete\"}} + $own[0].Resources.{id})"))
         .collect();
     vec![
-        format!("aws cloudformation get-template --region {region} --stack-name {stack} --query TemplateBody > network.json"),
+        format!(
+            "aws cloudformation get-template --region {region} --stack-name {stack} --query TemplateBody > network.json"
+        ),
         format!(
             "jq -c 'del({}) | .Outputs |= with_entries(select([.value | .. | strings] - [{list}] == [.value | .. | strings]))' \
              network.json > without.json",

@@ -97,7 +97,11 @@ pub fn repair(stack: &StackId, drifts: &[ResourceDrift], stand_ins: &[StandIn]) 
 /// meet, so it is for a person to look.
 pub fn unsure(drifts: &[ResourceDrift], stand_ins: &[StandIn]) -> Vec<LogicalId> {
     let known = |drift: &&ResourceDrift| stand_ins.iter().any(|stand_in| stand_in.logical_id == drift.logical_id);
-    drifts.iter().filter(|drift| may_be_stood_in(drift) && !known(drift)).map(|drift| drift.logical_id.clone()).collect()
+    drifts
+        .iter()
+        .filter(|drift| may_be_stood_in(drift) && !known(drift))
+        .map(|drift| drift.logical_id.clone())
+        .collect()
 }
 
 impl Repair {

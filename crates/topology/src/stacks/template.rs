@@ -116,11 +116,13 @@ fn needed_by(template: &Map<String, Value>, logical: &LogicalId) -> Option<Strin
     let resources = template.get("Resources").and_then(Value::as_object);
     let resource = resources.into_iter().flatten().find(|(_, resource)| names(resource, logical));
     let section = || {
-        template
-            .iter()
-            .find(|(section, value)| !["Resources", "Outputs", "Description"].contains(&section.as_str()) && names(value, logical))
+        template.iter().find(|(section, value)| {
+            !["Resources", "Outputs", "Description"].contains(&section.as_str()) && names(value, logical)
+        })
     };
-    resource.map(|(name, _)| format!("resource {name}")).or_else(|| section().map(|(name, _)| format!("section {name}")))
+    resource
+        .map(|(name, _)| format!("resource {name}"))
+        .or_else(|| section().map(|(name, _)| format!("section {name}")))
 }
 
 /// Whether a piece of a template refers to a resource: `Ref`, `Fn::GetAtt` in both forms, `Fn::Sub`, `DependsOn`. A text that only

@@ -10,6 +10,7 @@ mod references;
 mod rules;
 mod services;
 mod shape;
+mod stacks;
 
 use topology::Topology;
 use topology::document::read;

@@ -186,9 +186,9 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
             && let Some(first) = stacks.insert(of.to_string(), span)
         {
             check.push(
-                Draft::new(span, "vpc-twice", format!("two VPCs are {of}"))
-                    .related(first, "first here")
-                    .help("a VPC is declared once; say which resource of the stack it is: `{ name: …, logical_id: … }`"),
+                Draft::new(span, "vpc-twice", format!("two VPCs are {of}")).related(first, "first here").help(
+                    "a VPC is declared once; say which resource of the stack it is: `{ name: …, logical_id: … }`",
+                ),
             );
         }
         gateways.extend(nat.map(|nat| (VpcName::from(name.as_str()), nat)));

@@ -29,12 +29,13 @@ pub(super) fn vpc(check: Check<'_>, name: &str, written: &model::Vpc) -> Option<
             return None;
         }
     };
-    let stack = stack_name(check, stack.0, stack.1)?;
+    // Both are looked at, so that both are told.
+    let stack = stack_name(check, stack.0, stack.1);
     let logical_id = match logical {
-        Some((logical, span)) => logical_id(check, logical, span)?,
-        None => vpc_logical_id(&VpcName::from(name)),
+        Some((logical, span)) => logical_id(check, logical, span),
+        None => Some(vpc_logical_id(&VpcName::from(name))),
     };
-    Some(StackResource { stack, logical_id })
+    Some(StackResource { stack: stack?, logical_id: logical_id? })
 }
 
 /// A letter, then letters, digits and hyphens, 128 characters at most
@@ -47,7 +48,8 @@ fn stack_name(check: Check<'_>, text: &str, span: Span) -> Option<StackName> {
         return Some(text.into());
     }
     // An id would not survive the stack's next life, and which life was meant is in the ledger.
-    let named = text.strip_prefix("arn:").and_then(|rest| rest.split(":stack/").nth(1)).and_then(|rest| rest.split('/').next());
+    let named =
+        text.strip_prefix("arn:").and_then(|rest| rest.split(":stack/").nth(1)).and_then(|rest| rest.split('/').next());
     let help = match named {
         Some(name) => format!("write the stack's name: `{name}`"),
         None => "a name begins with a letter and has letters, digits and hyphens: `network`".to_owned(),
