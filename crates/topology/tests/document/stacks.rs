@@ -43,7 +43,25 @@ fn a_stack_is_named_by_its_name() {
 
     1 problem
     ");
-    assert_snapshot!(wrong(&vpc(&format!("stack: {{ name: 1network, logical_id: Main-Vpc }}\n{REST}"))), @"");
+    assert_snapshot!(wrong(&vpc(&format!("stack: {{ name: 1network, logical_id: Main-Vpc }}\n{REST}"))), @"
+    error[stack-name]: `1network` is not the name of a stack
+     --> topology.yaml:6:20
+      |
+    6 |     stack: { name: 1network, logical_id: Main-Vpc }
+      |                    ^^^^^^^^
+      |
+      = help: a name begins with a letter and has letters, digits and hyphens: `network`
+
+    error[logical-id]: `Main-Vpc` is not a logical id
+     --> topology.yaml:6:42
+      |
+    6 |     stack: { name: 1network, logical_id: Main-Vpc }
+      |                                          ^^^^^^^^
+      |
+      = help: write the VPC's key under `Resources` in the stack's template: letters and digits, such as `MainVpc`
+
+    2 problems
+    ");
     assert_snapshot!(wrong(&vpc(&format!("stack: network\nid: vpc-0123456789abcdef0\n{REST}"))), @"
     error[stack-and-id]: the VPC is named twice: by its stack and by its id
      --> topology.yaml:6:12
