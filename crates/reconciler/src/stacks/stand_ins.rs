@@ -4,7 +4,7 @@ use super::{Desk, Network};
 use crate::{Clock, Fault, Ledger, LoopKey, NetworkStacks, Outbox, Record};
 use topology::render::endpoint_logical_id;
 use topology::stacks::{DriftStatus, ResourceDrift, StandIn, stands_in};
-use topology::{ControlId, Effect, Receipt, ResourceId, Topology};
+use topology::{ControlId, Effect, EndpointName, Receipt, ResourceId, Topology};
 
 /// Records of a control that are searched: what stands in was made since the last detection.
 const RECORDS: usize = 100;
@@ -40,7 +40,8 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
     }
 }
 
-/// What a record made, if it was made for this resource: under the name that the topology gives it, or because its end was seen.
+/// What a record made, if it was made for this resource: because its action says so, under the name that the topology gives it, or
+/// because the end of what was there was seen.
 fn made_for(record: &Record, drift: &ResourceDrift, prefix: &str, topology: &Topology) -> Option<ResourceId> {
     let receipt = record.result.as_ref()?.as_ref().ok()?;
     let receipt: Receipt = serde_json::from_value(receipt.clone()).ok()?;
@@ -48,15 +49,23 @@ fn made_for(record: &Record, drift: &ResourceDrift, prefix: &str, topology: &Top
     if record.intent.effect == Effect::Remove || drift.physical_id.as_ref() == Some(&made) {
         return None;
     }
-    let mut names = topology.vpcs.iter().flat_map(|(vpc, declared)| {
-        let endpoints = declared.endpoints.iter().flatten().map(|(endpoint, _)| endpoint);
-        endpoints
-            .filter(|endpoint| endpoint_logical_id(vpc, endpoint) == drift.logical_id)
-            .map(move |it| format!("{vpc}/{it}"))
-    });
-    let named = names.any(|name| name == record.intent.name);
-    let seen = || {
-        drift.physical_id.as_ref().is_some_and(|gone| record.intent.causes.iter().any(|it| it.resources.contains(gone)))
+    let said = stands_for(&record.intent.action).is_some_and(|logical| logical == drift.logical_id.as_str());
+    let named = || {
+        topology.vpcs.iter().any(|(vpc, declared)| {
+            let its = |endpoint: &&EndpointName| endpoint_logical_id(vpc, endpoint) == drift.logical_id;
+            let mut endpoints = declared.endpoints.iter().flatten().map(|(endpoint, _)| endpoint).filter(its);
+            endpoints.any(|endpoint| record.intent.name == format!("{vpc}/{endpoint}"))
+        })
     };
-    (named || seen()).then_some(made)
+    let seen = || {
+        let of = |gone: &ResourceId| record.intent.causes.iter().any(|cause| cause.resources.contains(gone));
+        drift.physical_id.as_ref().is_some_and(of)
+    };
+    (said || named() || seen()).then_some(made)
+}
+
+/// The logical id that an action says it stands in for: `{ "<action>": { "stand_in": { "stack": …, "logical_id": … } } }`.
+fn stands_for(action: &serde_json::Value) -> Option<&str> {
+    let parts = action.as_object()?.values();
+    parts.into_iter().find_map(|part| part.get("stand_in")?.get("logical_id")?.as_str())
 }

@@ -226,6 +226,11 @@ impl Test {
 
     /// Somebody deleted the endpoint, and a control made another one.
     async fn stand_in(&self) {
+        self.stand_in_as("main/logs", LOGS).await;
+    }
+
+    /// The same under another name, and with what its action says.
+    async fn stand_in_as(&self, name: &str, logical: &str) {
         self.formation.change(&self.stack(), |stack| {
             stack.there.remove("vpce-0ld");
             stack.there.insert("vpce-new".into());
@@ -236,8 +241,8 @@ impl Test {
         let lease = world.ledger.lease(&key, "r", now, SignedDuration::from_secs(60)).await.unwrap().unwrap();
         let intent = Intent {
             resource: place().key("main/logs"),
-            name: "main/logs".into(),
-            action: json!({ "create": "logs" }),
+            name: name.into(),
+            action: json!({ "create": { "stand_in": { "stack": STACK, "logical_id": logical } } }),
             summary: "create endpoint main/logs".into(),
             effect: Effect::Add,
             contains: false,
@@ -360,6 +365,20 @@ async fn what_was_made_again_is_reported_with_the_exact_change_sets() {
     test.watch(json!({ "drift": "now" })).await;
     test.scheduled().await;
     assert!(test.world.outbox.take().events.iter().all(|event| !event.page));
+}
+
+#[tokio::test]
+async fn what_stands_in_is_known_by_its_action_or_by_its_name_and_by_nothing_else() {
+    for (name, logical, known) in
+        [("main/other", LOGS, true), ("main/logs", "Other", true), ("main/s3", "Other", false)]
+    {
+        let test = Test::new("").await;
+        test.stand_in_as(name, logical).await;
+        test.until("has drifted").await;
+        let events = test.world.outbox.take().events;
+        let advice = told(&events, "Stack Drift Advice")[0].to_string();
+        assert_eq!(advice.contains("stands in its place"), known, "{name} {logical}: {advice}");
+    }
 }
 
 #[tokio::test]
