@@ -10,7 +10,7 @@ import importlib
 from types import ModuleType
 
 from .. import hooks
-from . import drift, drift_systems, events, logs, refusals, schema
+from . import change_sets, drift, drift_systems, events, logs, refusals, schema
 from .registry import TYPES, ResourceType
 
 _FAMILIES = (
@@ -85,5 +85,6 @@ def install(app: ModuleType) -> None:
     drift.install()
     drift_systems.install()
     events.install()
+    change_sets.install()
     refusals.install()
     schema.install()

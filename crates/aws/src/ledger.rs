@@ -10,6 +10,8 @@
 //! | `place#A/R` | `directive#VERB#SUBJECT` | what a person ordered | two days beyond its end |
 //! | `place#A/R` | `said#WHAT` | said once already | a day beyond its period |
 //! | `topology#A/R#T` | `vpc#NAME` | the pinned VPC of a name | for good |
+//! | `place#A/R` | `stack#ARN` | what is remembered of a network's stack: drift detection, repair, what was done | for good |
+//! | `topology#A/R#T` | `made` | when something was last made that the topology's stack may miss | for good |
 //! | `topology#A/R#T` | `layer` | the highest layer version acted upon | for good |
 //! | `loop#A/R#T#CONTROL` | `lease` | who runs, until when, and when the last one ended | a day |
 //! | `loop#A/R#T#CONTROL` | `claim#NAME` | who claimed one of a limited number of places, and when | 400 days |
@@ -36,17 +38,20 @@ mod item;
 mod keys;
 mod leases;
 mod read;
+mod stacks;
 mod table;
 
 use aws_sdk_dynamodb::Client;
 use jiff::{SignedDuration, Timestamp};
 use reconciler::{
     Binding, Bindings, Claimed, ClientToken, Fault, Intent, LayerMark, Lease, Ledger, LedgerRead, LoopKey, Pinned,
-    Record,
+    Record, StackMemory,
 };
 use std::collections::BTreeSet;
 use table::Table;
-use topology::{Directive, Place, Receipt, ResourceId, Slot, Standing, Subject, TopologyId, Verb, VpcId, VpcName};
+use topology::{
+    Directive, Place, Receipt, ResourceId, Slot, StackId, Standing, Subject, TopologyId, Verb, VpcId, VpcName,
+};
 
 /// The ledger in a DynamoDB table with the keys `pk` and `sk`.
 #[derive(Clone, Debug)]
@@ -84,6 +89,14 @@ impl LedgerRead for DynamoLedger {
 
     async fn maker(&self, key: &LoopKey, id: &ResourceId) -> Result<Option<Record>, Fault> {
         read::maker(&self.table, key, id).await
+    }
+
+    async fn made(&self, place: &Place, topology: &TopologyId) -> Result<Option<Timestamp>, Fault> {
+        stacks::made(&self.table, place, topology).await
+    }
+
+    async fn stack_memory(&self, place: &Place, stack: &StackId) -> Result<Option<StackMemory>, Fault> {
+        stacks::memory(&self.table, place, stack).await
     }
 
     async fn known(&self, place: &Place) -> Result<BTreeSet<TopologyId>, Fault> {
@@ -152,6 +165,14 @@ impl Ledger for DynamoLedger {
 
     async fn withdraw(&self, place: &Place, verb: Verb, subject: &Subject) -> Result<Option<Directive>, Fault> {
         directives::withdraw(&self.table, place, verb, subject).await
+    }
+
+    async fn note_made(&self, place: &Place, topology: &TopologyId, at: Timestamp) -> Result<(), Fault> {
+        stacks::note_made(&self.table, place, topology, at).await
+    }
+
+    async fn remember_stack(&self, place: &Place, stack: &StackId, memory: &StackMemory) -> Result<bool, Fault> {
+        stacks::remember(&self.table, place, stack, memory).await
     }
 
     async fn say_once(&self, place: &Place, what: &str, now: Timestamp, period: SignedDuration) -> Result<bool, Fault> {

@@ -3,8 +3,10 @@
 use crate::errors::fault;
 use crate::network::Network;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
+use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceDetail};
 use reconciler::{Fault, StackStatus, Stacks};
-use topology::{Place, StackId};
+use topology::network::StackResource;
+use topology::{Place, StackId, VpcId};
 
 impl Stacks for Network {
     async fn status(&self, place: &Place, stack: &StackId) -> Result<Option<StackStatus>, Fault> {
@@ -24,7 +26,36 @@ impl Stacks for Network {
     }
 }
 
-/// CloudFormation has no error code of its own for it
+impl Network {
+    /// The VPC that a stack holds under a logical id, and which stack that is. `None`: no such stack, or nothing of the kind in it.
+    pub(crate) async fn stack_resource(
+        &self,
+        place: &Place,
+        of: &StackResource,
+    ) -> Result<Option<(StackId, VpcId)>, Fault> {
+        let StackResource { stack, logical_id } = of;
+        let request = self.clients.regional(place)?.cloudformation().describe_stack_resource();
+        match request.stack_name(stack.as_str()).logical_resource_id(logical_id.as_str()).send().await {
+            Ok(answer) => Ok(answer.stack_resource_detail().and_then(vpc_of)),
+            Err(error) => {
+                let unknown = error.as_service_error().is_some_and(|error| {
+                    does_not_exist(error.code().unwrap_or_default(), error.message().unwrap_or_default())
+                });
+                if unknown { Ok(None) } else { Err(fault("DescribeStackResource", &error)) }
+            }
+        }
+    }
+}
+
+/// What is gone, or is not made yet, has no VPC behind it.
+fn vpc_of(detail: &StackResourceDetail) -> Option<(StackId, VpcId)> {
+    let gone =
+        matches!(detail.resource_status(), Some(ResourceStatus::DeleteComplete | ResourceStatus::DeleteInProgress));
+    let vpc = detail.physical_resource_id().filter(|id| id.starts_with("vpc-") && !gone)?;
+    Some((detail.stack_id()?.into(), vpc.into()))
+}
+
+/// CloudFormation has no error code of its own for it, neither for a stack nor for a resource of one
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html>).
 fn does_not_exist(code: &str, message: &str) -> bool {
     code == "ValidationError" && message.contains("does not exist")

@@ -38,6 +38,19 @@ pub(crate) fn settings() -> Result<Settings, Error> {
     Ok(settings)
 }
 
+/// How often drift of the networks' stacks is detected: `PLUMBLINE_DRIFT_HOURS`; 0 or nothing is never.
+pub(crate) fn drift_detection() -> Result<Option<SignedDuration>, Error> {
+    setting("PLUMBLINE_DRIFT_HOURS").map_or(Ok(None), |hours| drift_hours(&hours))
+}
+
+fn drift_hours(hours: &str) -> Result<Option<SignedDuration>, Error> {
+    match hours.trim().parse::<u16>() {
+        Ok(0) => Ok(None),
+        Ok(hours) if hours <= 720 => Ok(Some(SignedDuration::from_hours(hours.into()))),
+        _ => Err(wrong("PLUMBLINE_DRIFT_HOURS", format!("`{hours}` is not a number of hours from 0 to 720"))),
+    }
+}
+
 fn recheck(seconds: &str) -> Result<SignedDuration, Error> {
     match seconds.trim().parse::<u16>() {
         Ok(seconds) if seconds <= 900 => Ok(SignedDuration::from_secs(seconds.into())),
@@ -59,6 +72,15 @@ mod tests {
         assert_eq!(reach_of(Some("plan")).unwrap(), Reach::Plan);
         for wrong in ["", "Plan", "true", "enforce"] {
             assert!(reach_of(Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn drift_detection_is_off_or_a_number_of_hours() {
+        assert_eq!(drift_hours("0").unwrap(), None);
+        assert_eq!(drift_hours("24").unwrap(), Some(SignedDuration::from_hours(24)));
+        for wrong in ["-1", "721", "1d", ""] {
+            assert!(drift_hours(wrong).unwrap_err().to_string().contains("PLUMBLINE_DRIFT_HOURS"), "{wrong}");
         }
     }
 

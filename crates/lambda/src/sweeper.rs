@@ -1,10 +1,12 @@
 //! The sweep: asks every control to look at every topology.
 
 use crate::edge::{Error, serve};
+use crate::settings::drift_detection;
 use crate::{emf, log};
-use aws::{Access, AwsOutbox, Clients, Destinations, DynamoLedger, SystemClock, home, served, setting};
-use reconciler::{Clock, RefusedDocument, Served};
-use serde_json::Value;
+use aws::{Access, AwsOutbox, Clients, Destinations, DynamoLedger, Formation, SystemClock, home, served, setting};
+use jiff::SignedDuration;
+use reconciler::{Clock, RefusedDocument, Run, Served};
+use serde_json::{Value, json};
 
 /// Runs the sweep function until Lambda ends it.
 ///
@@ -12,7 +14,7 @@ use serde_json::Value;
 /// When the environment is not what template.yaml makes of it, or the runtime interface fails.
 pub async fn sweep() -> Result<(), Error> {
     log::start();
-    serve(Sweeper::wire().await, |sweeper: &'static Sweeper, event, _, _| sweeper.handle(event)).await
+    serve(Sweeper::wire().await, |sweeper: &'static Sweeper, event, run, _| sweeper.handle(event, run)).await
 }
 
 struct Sweeper {
@@ -20,6 +22,8 @@ struct Sweeper {
     clients: Clients,
     ledger: DynamoLedger,
     outbox: AwsOutbox,
+    formation: Formation,
+    drift_detection: Option<SignedDuration>,
 }
 
 impl Sweeper {
@@ -32,17 +36,27 @@ impl Sweeper {
         let clients = Clients::connect(served.home.clone(), Access::Full).await;
         let ledger = DynamoLedger::new(clients.dynamodb(), table);
         let outbox = AwsOutbox::new(&clients, Destinations::of_sweep()?);
+        let (formation, drift_detection) = (Formation::new(clients.clone()), drift_detection()?);
         tracing::info!(home = %served.home, topologies = served.topologies.len(), "started");
-        Ok(Self { served, clients, ledger, outbox })
+        Ok(Self { served, clients, ledger, outbox, formation, drift_detection })
     }
 
-    async fn handle(&self, event: Value) -> Result<Value, Error> {
-        let Self { served, clients, ledger, outbox } = self;
-        let swept = Box::pin(reconciler::sweep(&event, served, ledger, outbox, &SystemClock)).await;
+    /// Asking the controls comes first, and what becomes of the stacks does not fail it.
+    async fn handle(&self, event: Value, run: Run) -> Result<Value, Error> {
+        let Self { served, clients, ledger, outbox, formation, drift_detection } = self;
+        let clock = &SystemClock;
+        let swept = Box::pin(reconciler::sweep(&event, served, ledger, outbox, clock)).await;
+        let watched =
+            Box::pin(reconciler::watch(&event, served, formation, ledger, outbox, clock, *drift_detection, &run)).await;
         let calls = clients.calls().take();
-        let swept = swept?;
+        let mut swept = swept?;
+        swept.metrics.add(watched.metrics.clone());
         tracing::info!(why = swept.why, requested = swept.requested.len(), "swept");
         emf::print("sweep", &swept.metrics, &calls, SystemClock.now());
-        Ok(serde_json::to_value(&swept)?)
+        let mut answer = serde_json::to_value(&swept)?;
+        if let Some(answer) = answer.as_object_mut() {
+            answer.insert("stacks".into(), json!(watched.stacks));
+        }
+        Ok(answer)
     }
 }

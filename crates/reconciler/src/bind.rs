@@ -6,7 +6,8 @@
 use crate::{Binding, Bindings, Bound, Candidate, Fault, Ledger, LedgerRead, Locate, Pinned};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use topology::{Held, Place, Topology, TopologyId, Vpc, VpcId, VpcName};
+use topology::network::StackResource;
+use topology::{Held, Place, StackId, Topology, TopologyId, Vpc, VpcId, VpcName};
 
 /// The VPCs of a topology, as far as they are certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Binds {
     pub bound: Bound,
     /// Found, but not pinned yet. Only an enforce run writes them.
     pub pins: Vec<(VpcName, Binding)>,
+    /// Pinned before it was known which stack the VPC belongs to: the same pin, with the stack.
+    pub learned: Vec<(VpcName, Binding)>,
     /// What is not certain, each with the reason.
     pub held: Vec<Held>,
 }
@@ -34,7 +37,7 @@ pub async fn bind(
         let vpcs =
             topology.vpcs.keys().filter_map(|name| Some((name.clone(), pinned.get(name)?.vpc.clone()))).collect();
         let bound = Bound { place: place.clone(), topology: topology.id.clone(), vpcs };
-        return Ok(Binds { bound, pins: vec![], held: vec![] });
+        return Ok(Binds { bound, pins: vec![], learned: vec![], held: vec![] });
     }
     let ids: BTreeSet<VpcId> = pinned.values().map(|pin| pin.vpc.clone()).collect();
     let candidates = locate.candidates(place, topology, &ids).await?;
@@ -49,6 +52,14 @@ pub async fn bind(
 
 /// Writes what [`bind`] found. A pin that somebody else took meanwhile unbinds the VPC and says so.
 pub async fn pin(binds: &mut Binds, ledger: &impl Ledger) -> Result<(), Fault> {
+    for (name, binding) in std::mem::take(&mut binds.learned) {
+        // Whoever moved the pin meanwhile was a person, and what they chose is learned of at the next look.
+        let Bound { place, topology, .. } = &binds.bound;
+        let pinned = ledger.bindings(place, topology).await?;
+        if pinned.get(&name).is_some_and(|pin| pin.vpc == binding.vpc && pin.stack.is_none()) {
+            ledger.pin(place, topology, &name, &binding, true).await?;
+        }
+    }
     for (name, binding) in std::mem::take(&mut binds.pins) {
         let Bound { place, topology, vpcs } = &mut binds.bound;
         let taken = match ledger.pin(place, topology, &name, &binding, false).await? {
@@ -65,7 +76,14 @@ pub async fn pin(binds: &mut Binds, ledger: &impl Ledger) -> Result<(), Fault> {
 }
 
 fn agrees(pin: &Binding, declared: &Vpc) -> bool {
-    pin.cidr == declared.cidr.to_string() && declared.id.as_ref().is_none_or(|id| *id == pin.vpc)
+    pin.cidr == declared.cidr.to_string()
+        && declared.id.as_ref().is_none_or(|id| *id == pin.vpc)
+        && declared.stack.as_ref().is_none_or(|of| pinned_by(pin, of))
+}
+
+/// Whether the pinned stack may be the one that the document names. Which of its lives it is, only AWS can tell.
+fn pinned_by(pin: &Binding, of: &StackResource) -> bool {
+    pin.stack.as_ref().is_some_and(|stack| stack.stack_name() == of.stack.as_str())
 }
 
 /// The whole decision, without asking anybody.
@@ -81,29 +99,38 @@ pub(crate) fn decide(
     let mut binds = Binds {
         bound: Bound { place: place.clone(), topology: id.clone(), vpcs: BTreeMap::new() },
         pins: vec![],
+        learned: vec![],
         held: vec![],
     };
     for (name, declared) in &topology.vpcs {
         let claiming: Vec<&Candidate> = candidates.iter().filter(|c| claims(c, id, name, declared)).collect();
         let found = match pinned.get(name) {
-            Some(pin) => keep(name, pin, declared, candidates).map(|()| {
+            Some(pin) => keep(name, pin, declared, candidates).map(|stack| {
+                if let Some(stack) = stack {
+                    binds.learned.push((name.clone(), Binding { stack: Some(stack), ..pin.clone() }));
+                }
                 for other in claiming.iter().filter(|candidate| candidate.vpc != pin.vpc) {
                     let why = format!(
                         "{} also claims to be {name} of {id}; {}, which is bound, stays enforced and {0} is not touched",
                         other.vpc, pin.vpc
                     );
-                    let remedy = format!(
-                        "remove the tags plumbline:topology and plumbline:vpc from {}, or {}",
-                        other.vpc,
-                        rebind_command(id, name, &other.vpc)
-                    );
+                    let choose = rebind_command(id, name, &other.vpc);
+                    let remedy = match &declared.stack {
+                        Some(of) => format!("let the document name the stack of {}, and not {of}, or {choose}", pin.vpc),
+                        None => format!(
+                            "remove the tags plumbline:topology and plumbline:vpc from {}, or {choose}",
+                            other.vpc
+                        ),
+                    };
                     binds.held.push(note(place, id, name, Some(&other.vpc), why, remedy));
                 }
                 pin.vpc.clone()
             }),
-            None => find(id, name, declared, &claiming, holders).inspect(|vpc| {
-                let binding = Binding { vpc: vpc.clone(), cidr: declared.cidr.to_string(), at: now };
+            None => find(id, name, declared, &claiming, holders).map(|found| {
+                let Candidate { vpc, cidr, stack, claims: _, of_stack: _ } = found;
+                let binding = Binding { vpc: vpc.clone(), cidr: cidr.clone(), stack: stack.clone(), at: now };
                 binds.pins.push((name.clone(), binding));
+                vpc.clone()
             }),
         };
         match found {
@@ -116,8 +143,8 @@ pub(crate) fn decide(
 
 type Refusal = (Option<VpcId>, String, String);
 
-/// A pinned VPC, as long as it is there and is what was pinned.
-fn keep(name: &VpcName, pin: &Binding, declared: &Vpc, candidates: &[Candidate]) -> Result<(), Refusal> {
+/// A pinned VPC, as long as it is there and is what was pinned. Answers its stack where that was not pinned with it.
+fn keep(name: &VpcName, pin: &Binding, declared: &Vpc, candidates: &[Candidate]) -> Result<Option<StackId>, Refusal> {
     let remedy = |to: &str| {
         format!(r#"if that is meant: {{"rebind":{{"topology":"…","vpc":"{name}","to":"{to}","reason":"…"}}}}"#)
     };
@@ -129,6 +156,12 @@ fn keep(name: &VpcName, pin: &Binding, declared: &Vpc, candidates: &[Candidate])
         let why = format!("{name} is bound to {} with {}, but {} is declared", pin.vpc, pin.cidr, declared.cidr);
         return Err((Some(pin.vpc.clone()), why, remedy(pin.vpc.as_str())));
     }
+    if let (Some(of), Some(stack)) = (&declared.stack, &pin.stack)
+        && !pinned_by(pin, of)
+    {
+        let why = format!("the document now names {of}, but {name} is bound to {} of {stack}", pin.vpc);
+        return Err((Some(pin.vpc.clone()), why, remedy(pin.vpc.as_str())));
+    }
     match candidates.iter().find(|candidate| candidate.vpc == pin.vpc) {
         None => {
             Err((Some(pin.vpc.clone()), format!("{}, which {name} is bound to, is gone", pin.vpc), remedy("vpc-…")))
@@ -137,33 +170,48 @@ fn keep(name: &VpcName, pin: &Binding, declared: &Vpc, candidates: &[Candidate])
             let why = format!("{} now has {}, but was bound with {}", pin.vpc, candidate.cidr, pin.cidr);
             Err((Some(pin.vpc.clone()), why, remedy(pin.vpc.as_str())))
         }
-        Some(_) => Ok(()),
+        Some(candidate) => match (&pin.stack, &candidate.stack) {
+            // A stack that was deleted and made again under its name is another stack, and so is one that took the VPC over.
+            (Some(pinned), Some(now)) if pinned != now => {
+                let why = format!("{} now belongs to {now}, but was bound as a resource of {pinned}", pin.vpc);
+                Err((Some(pin.vpc.clone()), why, remedy(pin.vpc.as_str())))
+            }
+            (None, Some(now)) => Ok(Some(now.clone())),
+            // No stack holds it any more, and it is the same VPC in the same place: enforced as before.
+            (None | Some(_), None | Some(_)) => Ok(None),
+        },
     }
 }
 
 /// An unpinned VPC: exactly one that claims the name and has the declared range.
-fn find(
+fn find<'a>(
     id: &TopologyId,
     name: &VpcName,
     declared: &Vpc,
-    claiming: &[&Candidate],
+    claiming: &[&'a Candidate],
     holders: &BTreeMap<VpcId, (TopologyId, VpcName)>,
-) -> Result<VpcId, Refusal> {
+) -> Result<&'a Candidate, Refusal> {
     let range = declared.cidr.to_string();
     let (fitting, other): (Vec<&Candidate>, Vec<&Candidate>) = claiming.iter().partition(|c| c.cidr == range);
     match fitting.as_slice() {
         [] => {
             let why = match other.first() {
-                None => format!("no VPC is tagged plumbline:topology={id} and plumbline:vpc={name}"),
+                None => match &declared.stack {
+                    Some(of) => format!("there is no VPC {of}"),
+                    None => format!("no VPC is tagged plumbline:topology={id} and plumbline:vpc={name}"),
+                },
                 Some(candidate) => {
                     format!("{} claims to be {name}, but has {}, not {range}", candidate.vpc, candidate.cidr)
                 }
             };
-            let remedy = "deploy the rendered template, tag the VPC, or correct the document".to_owned();
+            let remedy = match &declared.stack {
+                Some(of) => format!("deploy the stack {}, or correct `stack:` in the document", of.stack),
+                None => "deploy the rendered template, tag the VPC, or correct the document".to_owned(),
+            };
             Err((other.first().map(|candidate| candidate.vpc.clone()), why, remedy))
         }
         [only] => match holders.get(&only.vpc).filter(|(holder, as_name)| (holder, as_name) != (id, name)) {
-            None => Ok(only.vpc.clone()),
+            None => Ok(*only),
             Some((holder, as_name)) => {
                 let remedy = "let only one document declare this VPC".to_owned();
                 Err((Some(only.vpc.clone()), claimed_twice(&only.vpc, id, name, holder, as_name), remedy))
@@ -178,9 +226,10 @@ fn find(
 }
 
 fn claims(candidate: &Candidate, id: &TopologyId, name: &VpcName, declared: &Vpc) -> bool {
-    match &declared.id {
-        Some(vpc) => candidate.vpc == *vpc,
-        None => candidate.claims.as_ref().is_some_and(|(topology, vpc)| topology == id && vpc == name),
+    match (&declared.id, &declared.stack) {
+        (Some(vpc), _) => candidate.vpc == *vpc,
+        (None, Some(_)) => candidate.of_stack.contains(name),
+        (None, None) => candidate.claims.as_ref().is_some_and(|(topology, vpc)| topology == id && vpc == name),
     }
 }
 

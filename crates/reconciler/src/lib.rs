@@ -16,6 +16,7 @@ mod overall;
 mod ports;
 mod reconcile;
 mod records;
+mod stacks;
 mod survey;
 mod sweep;
 mod tell;
@@ -33,12 +34,14 @@ pub use hand::{Answer, answer, answer_read_only};
 pub use hint::{Cause, Hint, Principal};
 pub use metrics::Metrics;
 pub use ports::{
-    Apply, CLAIM_LIVES, Clock, Ledger, LedgerRead, Locate, Observe, Outbox, StackStatus, Stacks, TOKEN_LIVES,
+    Apply, CLAIM_LIVES, ChangeSetState, Clock, DetectionStatus, ExecutionState, Ledger, LedgerRead, Locate,
+    NetworkStacks, Observe, Outbox, StackFacts, StackStatus, Stacks, TOKEN_LIVES,
 };
 pub use records::{
     ActionOutcome, Binding, Bindings, Bound, Candidate, Claimed, ClientToken, Intent, LayerMark, Lease, LoopKey,
     Outcome, OutcomeEvent, Pace, Pinned, Record, RefusedDocument, Report, Served,
 };
+pub use stacks::{Detection, Mending, StackEntry, StackMemory, Watched, watch};
 pub use survey::{Survey, Target, survey};
 pub use sweep::{Swept, sweep};
 pub use world::{Eyes, Hands, Limits, Ports, ReadPorts, Run, Settings};

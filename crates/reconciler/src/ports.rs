@@ -4,11 +4,12 @@
 
 use crate::{
     Binding, Bindings, Bound, Candidate, Claimed, ClientToken, Fault, Hint, Intent, LayerMark, Lease, LoopKey,
-    OutcomeEvent, Pinned, Record,
+    OutcomeEvent, Pinned, Record, StackMemory,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use topology::stacks::{Change, ChangeSet, ResourceDrift};
 use topology::{
     Control, Directive, Place, Receipt, ResourceId, Scope, Seen, Slot, StackId, Standing, Subject, Topology,
     TopologyId, Verb, VpcId, VpcName,
@@ -52,8 +53,8 @@ pub trait Locate: Sync {
         ids: &BTreeSet<ResourceId>,
     ) -> impl Future<Output = Result<BTreeMap<ResourceId, Seen<VpcId>>, Fault>> + Send;
 
-    /// Every VPC whose tags claim the topology, every VPC that the document names by id, and every one of `pinned` that
-    /// still exists: whoever takes the tag off a pinned VPC must not thereby switch its enforcement off.
+    /// Every VPC whose tags claim the topology, every VPC that the document names by id or by a stack's resource, and every one of
+    /// `pinned` that still exists: whoever takes the tag off a pinned VPC must not thereby switch its enforcement off.
     fn candidates(
         &self,
         place: &Place,
@@ -80,6 +81,113 @@ pub enum StackStatus {
     Deleting,
 }
 
+/// CloudFormation, as far as the stacks of networks are looked after.
+pub trait NetworkStacks: Sync {
+    /// The stack as it is. `None`: no such stack (any more).
+    fn describe(
+        &self,
+        place: &Place,
+        stack: &StackId,
+    ) -> impl Future<Output = Result<Option<StackFacts>, Fault>> + Send;
+    /// Starts drift detection; answers its id.
+    fn detect_drift(&self, place: &Place, stack: &StackId) -> impl Future<Output = Result<String, Fault>> + Send;
+    /// How a drift detection stands. `None`: CloudFormation knows it no more.
+    fn detection(&self, place: &Place, id: &str)
+    -> impl Future<Output = Result<Option<DetectionStatus>, Fault>> + Send;
+    /// What the last one found: every resource that is not in sync.
+    fn drifts(&self, place: &Place, stack: &StackId) -> impl Future<Output = Result<Vec<ResourceDrift>, Fault>> + Send;
+    /// The template that the stack was last deployed with, as it was sent.
+    fn template(&self, place: &Place, stack: &StackId) -> impl Future<Output = Result<String, Fault>> + Send;
+    /// Makes a change set; answers its ARN. Asked again with the same token it makes no second one.
+    fn create_change_set(
+        &self,
+        place: &Place,
+        stack: &StackId,
+        name: &str,
+        change_set: &ChangeSet,
+        facts: &StackFacts,
+        token: &str,
+    ) -> impl Future<Output = Result<String, Fault>> + Send;
+    /// A change set as it is. `None`: there is none of that ARN.
+    fn change_set(&self, place: &Place, id: &str)
+    -> impl Future<Output = Result<Option<ChangeSetState>, Fault>> + Send;
+    /// Executes it. Asked again with the same token it does nothing more.
+    fn execute(&self, place: &Place, id: &str, token: &str) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Deletes it.
+    fn discard(&self, place: &Place, id: &str) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+/// A stack, as far as its drift detection and its change sets depend on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StackFacts {
+    /// Its status as AWS writes it, such as `UPDATE_COMPLETE`.
+    pub status: String,
+    /// The keys of its parameters.
+    pub parameters: Vec<String>,
+    /// What was acknowledged when it was deployed.
+    pub capabilities: Vec<String>,
+    /// The service role that CloudFormation changes it with.
+    pub role: Option<String>,
+}
+
+impl StackFacts {
+    /// An operation is under way.
+    pub fn is_moving(&self) -> bool {
+        self.status.ends_with("_IN_PROGRESS") && self.status != "REVIEW_IN_PROGRESS"
+    }
+
+    /// Whether CloudFormation detects drift of a stack in this status
+    /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>; after an import,
+    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html>).
+    pub fn can_detect(&self) -> bool {
+        const STATUSES: [&str; 5] = [
+            "CREATE_COMPLETE",
+            "UPDATE_COMPLETE",
+            "UPDATE_ROLLBACK_COMPLETE",
+            "UPDATE_ROLLBACK_FAILED",
+            "IMPORT_COMPLETE",
+        ];
+        STATUSES.contains(&self.status.as_str())
+    }
+}
+
+/// How a drift detection stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DetectionStatus {
+    /// CloudFormation is at it.
+    InProgress,
+    /// Its results are there.
+    Complete,
+    /// Some resources could not be compared, for this reason.
+    Failed(String),
+}
+
+/// A change set as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeSetState {
+    /// `None`: it is being made. `Err`: it could not be, for this reason.
+    pub made: Option<Result<(), String>>,
+    /// Whether it was executed.
+    pub execution: ExecutionState,
+    /// What it would change: all of it.
+    pub changes: Vec<Change>,
+}
+
+/// Whether a change set was executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecutionState {
+    /// It may be.
+    Available,
+    /// It may not, now or ever: it is not made yet, or the stack was changed meanwhile.
+    Unavailable,
+    /// It is being.
+    InProgress,
+    /// It was.
+    Complete,
+    /// It was tried.
+    Failed,
+}
+
 /// What the loop remembers, read only.
 pub trait LedgerRead: Sync {
     /// Directives in force or expired lately, repairs of the last hour, ids that we created.
@@ -102,6 +210,18 @@ pub trait LedgerRead: Sync {
     fn records(&self, key: &LoopKey, limit: usize) -> impl Future<Output = Result<Vec<Record>, Fault>> + Send;
     /// The record of the action that created an id, if we did and it is still on record.
     fn maker(&self, key: &LoopKey, id: &ResourceId) -> impl Future<Output = Result<Option<Record>, Fault>> + Send;
+    /// When something was last made for a topology that its stack may miss ([`topology::stacks::is_part_of_a_stack`]).
+    fn made(
+        &self,
+        place: &Place,
+        topology: &TopologyId,
+    ) -> impl Future<Output = Result<Option<Timestamp>, Fault>> + Send;
+    /// What is remembered of a stack.
+    fn stack_memory(
+        &self,
+        place: &Place,
+        stack: &StackId,
+    ) -> impl Future<Output = Result<Option<StackMemory>, Fault>> + Send;
     /// Every topology that was ever bound in a place (to report one that disappeared from the layer).
     fn known(&self, place: &Place) -> impl Future<Output = Result<BTreeSet<TopologyId>, Fault>> + Send;
 }
@@ -163,6 +283,20 @@ pub trait Ledger: LedgerRead {
         verb: Verb,
         subject: &Subject,
     ) -> impl Future<Output = Result<Option<Directive>, Fault>> + Send;
+    /// Notes that something was made for a topology that its stack may miss.
+    fn note_made(
+        &self,
+        place: &Place,
+        topology: &TopologyId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Writes what is remembered of a stack, if what is there is of the version before. `false`: it is not.
+    fn remember_stack(
+        &self,
+        place: &Place,
+        stack: &StackId,
+        memory: &StackMemory,
+    ) -> impl Future<Output = Result<bool, Fault>> + Send;
     /// Claims the right to say something once within a period (a repeated page, an alarm). `true`: say it. A period of zero ends what
     /// was claimed before: what it spoke of is over, and will be news again.
     fn say_once(

@@ -100,7 +100,7 @@ fn target<'a, C: Control>(
 ) -> Option<(Target<'a>, Vec<Held>)> {
     C::desired(topology)?;
     let Ask { resources, causes, first_seen, by_hand, reason, verify: _ } = ask;
-    let Binds { bound, pins: _, held } = binds;
+    let Binds { bound, pins: _, learned: _, held } = binds;
     let key = LoopKey { place: bound.place.clone(), topology: topology.id.clone(), control: C::ID };
     let layer = served.layer.clone();
     Some((Target { topology, key, bound, hinted: resources, causes, first_seen, by_hand, reason, layer }, held))

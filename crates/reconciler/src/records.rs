@@ -4,7 +4,7 @@ use crate::{Cause, Fault};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use topology::{ControlId, Drift, Effect, Held, Place, ResourceId, ResourceKey, TopologyId, VpcId, VpcName};
+use topology::{ControlId, Drift, Effect, Held, Place, ResourceId, ResourceKey, StackId, TopologyId, VpcId, VpcName};
 
 /// What a lease, an intent and a record are kept under.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Binding {
     pub vpc: VpcId,
     /// Its IPv4 range at the time.
     pub cidr: String,
+    /// The stack that it is a resource of, if it is one's: this stack, not another one of its name.
+    #[serde(default)]
+    pub stack: Option<StackId>,
     /// When it was pinned.
     pub at: Timestamp,
 }
@@ -51,6 +54,10 @@ pub struct Candidate {
     pub cidr: String,
     /// Every topology and VPC name that its tags claim: `plumbline:topology` = id, `plumbline:vpc` = name.
     pub claims: Option<(TopologyId, VpcName)>,
+    /// The stack that it is a resource of, as CloudFormation's own tag or CloudFormation itself says.
+    pub stack: Option<StackId>,
+    /// The names in the topology whose `stack:` leads to it.
+    pub of_stack: BTreeSet<VpcName>,
 }
 
 /// The answer to a pin.

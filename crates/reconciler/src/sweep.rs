@@ -1,6 +1,7 @@
 //! The guarantee behind the events: every served topology is asked for, on a schedule and when a stack settles.
 
 use crate::decode::stack_settled;
+use crate::stacks::of_event;
 use crate::tell::{tell_refused, tell_vanished};
 use crate::{Clock, Error, Ledger, Metrics, Outbox, Served};
 use serde::Serialize;
@@ -30,10 +31,9 @@ where
     K: Clock,
 {
     let Some(why) = reason(event) else {
-        return Ok(Swept { why: "the stack is still changing".into(), ..Swept::default() });
+        return Ok(Swept { why: "nothing of the network changed its state".into(), ..Swept::default() });
     };
-    let requested: Vec<(Place, TopologyId)> =
-        served.topologies.iter().map(|topology| (served.place_of(topology), topology.id.clone())).collect();
+    let requested = concerned(event, served, ledger).await;
     // Asking comes first: what a report needs may fail, and must not keep a control from looking.
     outbox.request(&requested, &why).await?;
     let mut swept = Swept { why, requested, ..Swept::default() };
@@ -51,11 +51,35 @@ where
     Ok(swept)
 }
 
-/// `None`: a stack event that is not worth a sweep.
+/// The topologies whose controls are asked: all, but for the event of a stack that is known to hold the VPCs of some. Those of which
+/// it is not known what stacks they have are asked, too. An event may be forged: it can cause a look and prevent none, for the
+/// schedule asks all.
+async fn concerned(event: &Value, served: &Served, ledger: &impl Ledger) -> Vec<(Place, TopologyId)> {
+    let mut all = vec![];
+    let mut by_stack = vec![];
+    let mut held = false;
+    for topology in &served.topologies {
+        let place = served.place_of(topology);
+        all.push((place.clone(), topology.id.clone()));
+        let Some(stack) = of_event(event) else { continue };
+        // What cannot be read may be anybody's.
+        let pinned = ledger.bindings(&place, &topology.id).await.unwrap_or_default();
+        let its = |name| pinned.get(name).and_then(|pin| pin.stack.as_ref());
+        let holds = topology.vpcs.keys().any(|name| its(name).is_some_and(|known| known.as_str() == stack));
+        held |= holds;
+        if holds || topology.vpcs.keys().any(|name| its(name).is_none()) {
+            by_stack.push((place, topology.id.clone()));
+        }
+    }
+    if held { by_stack } else { all }
+}
+
+/// `None`: an event that is not worth asking every control: a stack that is still changing, a drift detection.
 fn reason(event: &Value) -> Option<String> {
     let detail = event.get("detail").unwrap_or(&Value::Null);
     match event.get("detail-type").and_then(Value::as_str) {
         Some("CloudFormation Stack Status Change") => stack_settled(detail).then(|| "a stack settled".to_owned()),
+        Some("CloudFormation Drift Detection Status Change") => None,
         Some("Scheduled Event") => Some("schedule".into()),
         Some(other) => Some(other.chars().take(64).collect()),
         None => Some("by hand".into()),

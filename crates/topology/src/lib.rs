@@ -15,6 +15,7 @@ pub mod privatelink;
 pub mod render;
 pub mod routes;
 pub mod security_groups;
+pub mod stacks;
 mod topology;
 mod window;
 

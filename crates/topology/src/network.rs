@@ -1,6 +1,9 @@
 //! The declared network, resolved: what render builds and what the controls keep.
 
-use crate::core::{AccountId, EndpointName, GroupName, ResourceId, ServiceName, TierName, VpcId, VpcName, ZoneLetter};
+use crate::core::{
+    AccountId, EndpointName, GroupName, LogicalId, ResourceId, ServiceName, StackName, TierName, VpcId, VpcName,
+    ZoneLetter,
+};
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,6 +40,8 @@ pub struct Vpc {
     pub cidr: Ipv4Net,
     /// A VPC id that the document names outright (adopted network).
     pub id: Option<VpcId>,
+    /// The stack's resource that the document says it is.
+    pub stack: Option<StackResource>,
     /// The letters of its Availability Zones, in the order of the document.
     pub availability_zones: Vec<ZoneLetter>,
     /// Its DNS attributes.
@@ -61,6 +66,7 @@ impl Vpc {
         Self {
             cidr,
             id: None,
+            stack: None,
             availability_zones: vec![],
             dns: Dns::default(),
             internet_gateway: None,
@@ -76,6 +82,32 @@ impl Vpc {
     pub fn subnets(&self) -> impl Iterator<Item = (&TierName, &Tier, &Subnet)> {
         self.tiers.iter().flat_map(|(name, tier)| tier.subnets.iter().map(move |subnet| (name, tier, subnet)))
     }
+}
+
+/// A resource of a CloudFormation stack, as a document names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackResource {
+    /// The stack.
+    pub stack: StackName,
+    /// The resource within it.
+    pub logical_id: LogicalId,
+}
+
+impl fmt::Display for StackResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stack, logical_id } = self;
+        write!(f, "{logical_id} of stack {stack}")
+    }
+}
+
+/// What is done about a stack that is out of line with what stands in its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StackRepair {
+    /// A person is told how.
+    #[default]
+    Report,
+    /// Plumbline does it.
+    Execute,
 }
 
 /// The DNS attributes of a VPC. What is `None` is not managed.

@@ -1,7 +1,7 @@
 //! A topology: a document that has been read, checked and resolved to concrete values.
 
 use crate::core::{AccountId, ControlId, Region, ServiceName, TopologyId, VpcName};
-use crate::network::{EndpointService, Environment, State, Vpc};
+use crate::network::{EndpointService, Environment, StackRepair, State, Vpc};
 use crate::{exposure, flow_logs};
 use crate::{endpoints, nat, privatelink, routes, security_groups};
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ pub struct Topology {
     pub region: Option<Region>,
     /// Whether it is in use.
     pub state: State,
+    /// What is done about its stacks where they are out of line.
+    pub stack_repair: StackRepair,
     /// Its VPCs.
     pub vpcs: BTreeMap<VpcName, Vpc>,
     /// The endpoint services that it offers.
@@ -66,6 +68,7 @@ impl Topology {
             account: None,
             region: None,
             state: State::Active,
+            stack_repair: StackRepair::Report,
             vpcs: BTreeMap::new(),
             privatelink: BTreeMap::new(),
             connections: None,

@@ -5,14 +5,14 @@
 use jiff::{SignedDuration, Timestamp};
 use reconciler::{
     Binding, CLAIM_LIVES, Cause, Claimed, ClientToken, Fault, FaultClass, Intent, LayerMark, Ledger, LoopKey, Pinned,
-    Principal,
+    Principal, StackMemory,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use topology::{ControlId, Directive, Effect, Place, Receipt, Slot, Subject, TopologyId, Verb, VpcName};
+use topology::{ControlId, Directive, Effect, Place, Receipt, Slot, StackId, Subject, TopologyId, Verb, VpcName};
 
 const T: Timestamp = Timestamp::constant(1_795_400_000, 0);
 
@@ -31,6 +31,28 @@ pub async fn ledger(ledger: &impl Ledger, salt: &str) {
     sayings(ledger, salt).await;
     claims(ledger, salt).await;
     race(ledger, salt).await;
+    stacks(ledger, salt).await;
+}
+
+async fn stacks(ledger: &impl Ledger, salt: &str) {
+    let (here, id) = (place(), key(salt, "made").topology);
+    let stack = StackId::from(format!("arn:aws:cloudformation:eu-west-1:111122223333:stack/network/{salt}"));
+    assert_eq!(ledger.made(&here, &id).await.expect("made"), None);
+    ledger.note_made(&here, &id, at(1)).await.expect("note");
+    ledger.note_made(&here, &id, at(2)).await.expect("note");
+    assert_eq!(ledger.made(&here, &id).await.expect("made"), Some(at(2)), "the last time");
+    assert_eq!(ledger.stack_memory(&here, &stack).await.expect("memory"), None);
+    let mut memory = StackMemory { version: 1, detected: Some(at(3)), ..StackMemory::default() };
+    memory.note(at(3), "began", None);
+    assert!(ledger.remember_stack(&here, &stack, &memory).await.expect("remember"));
+    assert_eq!(ledger.stack_memory(&here, &stack).await.expect("memory"), Some(memory.clone()));
+    let other = StackMemory { version: 1, ..StackMemory::default() };
+    assert!(!ledger.remember_stack(&here, &stack, &other).await.expect("remember"), "the first stands");
+    let next = StackMemory { version: 2, detected: Some(at(4)), ..memory };
+    assert!(ledger.remember_stack(&here, &stack, &next).await.expect("remember"));
+    let late = StackMemory { version: 2, detected: Some(at(5)), ..StackMemory::default() };
+    assert!(!ledger.remember_stack(&here, &stack, &late).await.expect("remember"), "and so does the next");
+    assert_eq!(ledger.stack_memory(&here, &stack).await.expect("memory"), Some(next));
 }
 
 fn place() -> Place {
@@ -70,7 +92,12 @@ fn intent(resource: &str, action: &str, run: &str, effect: Effect, when: Timesta
 async fn bindings(ledger: &impl Ledger, salt: &str) {
     let (one, two) = (key(salt, "one").topology, key(salt, "two").topology);
     let (main, side) = (VpcName::from("main"), VpcName::from("side"));
-    let vpc = |name: &str| Binding { vpc: format!("vpc-{name}-{salt}").into(), cidr: "10.0.0.0/16".into(), at: T };
+    let vpc = |name: &str| Binding {
+        vpc: format!("vpc-{name}-{salt}").into(),
+        cidr: "10.0.0.0/16".into(),
+        stack: None,
+        at: T,
+    };
     let here = place();
     assert!(ledger.bindings(&here, &one).await.expect("bindings").is_empty());
     assert_eq!(ledger.holder(&here, &vpc("a").vpc).await.expect("holder"), None);

@@ -3,12 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 use reconciler::{
     Binding, Bindings, CLAIM_LIVES, Claimed, ClientToken, Fault, FaultClass, Intent, LayerMark, Lease, LoopKey, Pinned,
-    Record, TOKEN_LIVES,
+    Record, StackMemory, TOKEN_LIVES,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use topology::{
-    Directive, Effect, Place, Receipt, Repair, ResourceId, Slot, Standing, Subject, TopologyId, Verb, VpcId, VpcName,
+    Directive, Effect, Place, Receipt, Repair, ResourceId, Slot, StackId, Standing, Subject, TopologyId, Verb, VpcId,
+    VpcName,
 };
 
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ struct Tables {
     said: BTreeMap<(Place, String), Timestamp>,
     /// When each place was claimed, by what the places are of.
     slots: BTreeMap<(LoopKey, String), BTreeMap<ResourceId, Timestamp>>,
+    made: BTreeMap<(Place, TopologyId), Timestamp>,
+    stacks: BTreeMap<(Place, StackId), StackMemory>,
     faults: BTreeMap<&'static str, Fault>,
     writes: Vec<&'static str>,
     tokens: u64,
@@ -144,6 +147,14 @@ impl reconciler::LedgerRead for Ledger {
                 })
         };
         Ok(tables.records.iter().rev().find(made).filter(|_| !id.as_str().starts_with("sgr-")).cloned())
+    }
+
+    async fn made(&self, place: &Place, topology: &TopologyId) -> Result<Option<Timestamp>, Fault> {
+        Ok(self.read("made")?.made.get(&(place.clone(), topology.clone())).copied())
+    }
+
+    async fn stack_memory(&self, place: &Place, stack: &StackId) -> Result<Option<StackMemory>, Fault> {
+        Ok(self.read("stack_memory")?.stacks.get(&(place.clone(), stack.clone())).cloned())
     }
 
     async fn known(&self, place: &Place) -> Result<BTreeSet<TopologyId>, Fault> {
@@ -308,6 +319,22 @@ impl reconciler::Ledger for Ledger {
             .iter()
             .position(|(at, known)| at == place && known.verb == verb && known.subject == *subject);
         Ok(found.map(|at| tables.directives.remove(at).1))
+    }
+
+    async fn note_made(&self, place: &Place, topology: &TopologyId, at: Timestamp) -> Result<(), Fault> {
+        self.write("note_made")?.made.insert((place.clone(), topology.clone()), at);
+        Ok(())
+    }
+
+    async fn remember_stack(&self, place: &Place, stack: &StackId, memory: &StackMemory) -> Result<bool, Fault> {
+        let mut tables = self.write("remember_stack")?;
+        let key = (place.clone(), stack.clone());
+        let before = tables.stacks.get(&key).map_or(0, |known| known.version);
+        if before + 1 != memory.version {
+            return Ok(false);
+        }
+        tables.stacks.insert(key, memory.clone());
+        Ok(true)
     }
 
     async fn say_once(&self, place: &Place, what: &str, now: Timestamp, period: SignedDuration) -> Result<bool, Fault> {

@@ -19,6 +19,7 @@ pub mod endpoints;
 mod endpoints_ports;
 pub mod flow_logs;
 mod flow_logs_ports;
+pub mod formation;
 mod ledger;
 pub mod links;
 mod links_ports;
@@ -36,11 +37,12 @@ pub use ec2_ports::TwinEc2;
 pub use exposure_ports::TwinEstate;
 pub use endpoints_ports::TwinEndpoints;
 pub use flow_logs_ports::{DELIVERY_ROLE, TwinFlowLogs};
+pub use formation::Formation;
 pub use ledger::Ledger;
 pub use links_ports::TwinLinks;
 pub use nat_ports::{TwinNat, zone_id};
 pub use outbox::{Outbox, Sent};
-pub use rig::{Call, Twin, World};
+pub use rig::{Call, LOGICAL_ID_TAG, Twin, World};
 pub use routes_ports::LOGICAL_ID;
 
 /// What every implementation of a port must do: run by the twins and by the adapters alike.

@@ -3,6 +3,7 @@
 
 use crate::dice::Dice;
 use crate::ec2::Vpc;
+use crate::ec2_control::STACK_TAG;
 use reconciler::{Candidate, Fault, FaultClass, Locate, StackStatus, Stacks};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -229,6 +230,13 @@ impl<S: Clone> Inner<S> {
     }
 }
 
+/// The tag by which CloudFormation says as what a stack holds something.
+pub const LOGICAL_ID_TAG: &str = "aws:cloudformation:logical-id";
+
+fn stack_of(vpc: &Vpc) -> Option<StackId> {
+    vpc.tags.get(STACK_TAG).map(|stack| stack.as_str().into())
+}
+
 /// The model is one place; a call for another one goes nowhere.
 pub(crate) fn elsewhere(state: &impl World, place: &Place, operation: &str) -> Result<(), Fault> {
     if state.place() == place {
@@ -282,11 +290,23 @@ impl<S: World> Locate for Twin<S> {
             let claim = |key: &str| vpc.tags.get(key).map(String::as_str);
             let claims = claim("plumbline:topology").zip(claim("plumbline:vpc"));
             let claims = claims.map(|(topology, name)| (TopologyId::new(topology), VpcName::new(name)));
-            Candidate { vpc: id.clone(), cidr: vpc.cidr.to_string(), claims }
+            let of = |(_, declared): &(&VpcName, &topology::Vpc)| {
+                declared.stack.as_ref().is_some_and(|of| {
+                    stack_of(vpc).is_some_and(|stack| stack.stack_name() == of.stack.as_str())
+                        && vpc.tags.get(LOGICAL_ID_TAG).map(String::as_str) == Some(of.logical_id.as_str())
+                })
+            };
+            let of_stack = topology.vpcs.iter().filter(of).map(|(name, _)| name.clone()).collect();
+            Candidate { vpc: id.clone(), cidr: vpc.cidr.to_string(), claims, stack: stack_of(vpc), of_stack }
         });
         let ours =
             |candidate: &Candidate| candidate.claims.as_ref().is_some_and(|(claimed, _)| *claimed == topology.id);
-        Ok(all.filter(|it| ours(it) || named.contains(&it.vpc) || pinned.contains(&it.vpc)).collect())
+        let meant = |it: &Candidate| !it.of_stack.is_empty() || named.contains(&it.vpc) || pinned.contains(&it.vpc);
+        let found: Vec<Candidate> = all.filter(|it| ours(it) || meant(it)).collect();
+        for _ in topology.vpcs.values().filter(|vpc| vpc.stack.is_some()) {
+            inner.call("DescribeStackResource", None, 0)?;
+        }
+        Ok(found)
     }
 }
 

@@ -29,6 +29,7 @@ mod repairs;
 mod roles;
 mod routes;
 mod scenario;
+mod stack_repair;
 mod stacks;
 mod stage;
 mod storms;

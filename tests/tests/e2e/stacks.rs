@@ -38,6 +38,36 @@ async fn drift_waits_for_the_end_of_a_stack_update_and_an_exposure_does_not() {
 }
 
 #[tokio::test]
+async fn a_roll_back_holds_like_an_update_and_its_end_lets_go() {
+    let stage = Stage::restored().await;
+    let damaged = stage.group("three-tier", "main", "database").await;
+    let before = stage.words(&damaged).await;
+    put_in(&stage, "UPDATE_ROLLBACK_IN_PROGRESS");
+    stage.idle();
+    let rule = stage.rules(&damaged).await.into_iter().find(|rule| rule.from_port() == Some(5432)).expect("PostgreSQL");
+    let revoke = stage.ec2(Caller::User).revoke_security_group_ingress().group_id(&damaged);
+    revoke.security_group_rule_ids(rule.security_group_rule_id().unwrap()).send().await.expect("revoked");
+    stage.outcome("holds", |event| event.to_string().contains("is in UPDATE_ROLLBACK_IN_PROGRESS")).await;
+
+    // Replaced resources are yet to be cleaned up: it is not over.
+    put_in(&stage, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS");
+    stage.idle();
+    assert_ne!(stage.words(&damaged).await, before);
+
+    let mark = stage.mark();
+    put_in(&stage, "UPDATE_ROLLBACK_COMPLETE");
+    stage.outcome("fixes the group", |event| fixed(event, &damaged)).await;
+    assert_eq!(stage.words(&damaged).await, before);
+    stage.idle();
+    let asked = stage.outcomes().await;
+    assert!(
+        asked.iter().all(|event| !event.to_string().contains("\"topology\":\"hipaa\"")),
+        "only its own topology looks"
+    );
+    assert!(stage.calls(mark).iter().any(|call| call.is_by("sweep")));
+}
+
+#[tokio::test]
 async fn a_stack_that_is_being_deleted_is_not_fought() {
     let stage = Stage::restored().await;
     let group = stage.group("three-tier", "main", "database").await;

@@ -3,9 +3,15 @@
 /// Which rules let each sample event through. A new event, or a new rule, is decided about here.
 pub(crate) const EXPECTED: &[(&str, &[&str])] = &[
     ("cloudformation/delete-complete.json", &["SweepStacksRule"]),
+    ("cloudformation/drift-detection-complete.json", &["SweepDriftRule"]),
+    ("cloudformation/drift-detection-failed.json", &["SweepDriftRule"]),
+    ("cloudformation/import-complete.json", &["SweepStacksRule"]),
+    ("cloudformation/other-drift-detection-in-progress.json", &[]),
+    ("cloudformation/other-import-rollback-in-progress.json", &[]),
     ("cloudformation/other-update-complete-cleanup.json", &[]),
     ("cloudformation/other-update-in-progress.json", &[]),
     ("cloudformation/update-complete.json", &["SweepStacksRule"]),
+    ("cloudformation/update-rollback-complete.json", &["SweepStacksRule"]),
     ("cloudformation/update-rollback-failed.json", &["SweepStacksRule"]),
     ("cloudtrail/accept-endpoint-connections-dry-run.json", &[]),
     ("cloudtrail/accept-endpoint-connections.json", &["EndpointsCallsRule", "PrivatelinkCallsRule"]),

@@ -11,6 +11,8 @@ const NO_RESOURCE: &[&str] = &[
     "ecs:ListClusters",
     "ecs:ListServices",
     "config:PutEvaluations",
+    "cloudformation:BatchDescribeTypeConfigurations",
+    "cloudformation:DescribeStackDriftDetectionStatus",
     "elasticloadbalancing:DescribeLoadBalancers",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",

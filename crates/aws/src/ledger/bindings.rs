@@ -85,7 +85,7 @@ impl Pin<'_> {
     /// The name, the VPC and the topology in one transaction. `before`: the binding that it replaces.
     async fn write(&self, before: Option<&Binding>) -> Result<Transacted, Fault> {
         let Self { table, place, topology, name, binding } = self;
-        let Binding { vpc, cidr: _, at } = binding;
+        let Binding { vpc, cidr: _, stack: _, at } = binding;
         let place = keys::place(place);
         let mine = || {
             Expression::new("attribute_not_exists(#pk) OR (#topology = :topology AND #name = :name)")

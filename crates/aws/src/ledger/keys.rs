@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use reconciler::{ClientToken, Intent, LoopKey};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
-use topology::{Place, ResourceId, Subject, TopologyId, Verb, VpcId, VpcName};
+use topology::{Place, ResourceId, StackId, Subject, TopologyId, Verb, VpcId, VpcName};
 
 /// An audit looks at a year, and comes a month late.
 pub(super) const RECORDS: SignedDuration = SignedDuration::from_hours(400 * 24);
@@ -22,6 +22,7 @@ const LONGEST: usize = 512;
 
 pub(super) const LEASE: &str = "lease";
 pub(super) const LAYER: &str = "layer";
+pub(super) const MADE: &str = "made";
 pub(super) const CLAIM: &str = "claim#";
 pub(super) const TOPOLOGY: &str = "topology#";
 pub(super) const VPC: &str = "vpc#";
@@ -49,6 +50,10 @@ pub(super) fn known(topology: &TopologyId) -> String {
 
 pub(super) fn holder(vpc: &VpcId) -> String {
     format!("{VPC}{vpc}")
+}
+
+pub(super) fn stack(stack: &StackId) -> String {
+    format!("stack#{stack}")
 }
 
 pub(super) fn binding(name: &VpcName) -> String {

@@ -4,7 +4,7 @@ mod describe;
 mod kind;
 
 use crate::errors::fault;
-use crate::network::{FILTER_VALUES, Network, filter, tags};
+use crate::network::{FILTER_VALUES, Network, filter, stack, tags};
 use aws_sdk_ec2::types::{Filter, Vpc};
 use kind::Kind;
 use reconciler::{Candidate, Fault, Locate};
@@ -67,11 +67,27 @@ impl Locate for Network {
         for chunk in named.chunks(FILTER_VALUES) {
             found.extend(self.describe_vpcs(place, filter("vpc-id", chunk.iter().copied())).await?);
         }
+        self.of_stacks(place, topology, &mut found).await?;
         Ok(found)
     }
 }
 
 impl Network {
+    /// Asks CloudFormation for each VPC that the document names by a stack's resource: that one is found whatever its tags say.
+    async fn of_stacks(&self, place: &Place, topology: &Topology, found: &mut Vec<Candidate>) -> Result<(), Fault> {
+        for (name, of) in topology.vpcs.iter().filter_map(|(name, vpc)| Some((name, vpc.stack.as_ref()?))) {
+            let Some((stack, vpc)) = self.stack_resource(place, of).await? else { continue };
+            if !found.iter().any(|candidate| candidate.vpc == vpc) {
+                found.extend(self.describe_vpcs(place, filter("vpc-id", [vpc.as_str()])).await?);
+            }
+            if let Some(candidate) = found.iter_mut().find(|candidate| candidate.vpc == vpc) {
+                candidate.stack = Some(stack);
+                candidate.of_stack.insert(name.clone());
+            }
+        }
+        Ok(())
+    }
+
     async fn describe_vpcs(&self, place: &Place, by: Filter) -> Result<Vec<Candidate>, Fault> {
         let ec2 = self.clients.regional(place)?.ec2;
         let mut found = vec![];
@@ -91,6 +107,8 @@ fn candidate(vpc: &Vpc) -> Option<Candidate> {
         vpc: vpc.vpc_id()?.into(),
         cidr: vpc.cidr_block().unwrap_or_default().into(),
         claims: claims.map(|(topology, name)| (topology.as_str().into(), name.as_str().into())),
+        stack: stack(&tags),
+        of_stack: BTreeSet::new(),
     })
 }
 

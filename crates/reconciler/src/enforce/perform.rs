@@ -6,6 +6,7 @@ use crate::survey::{Survey, described, refused};
 use crate::{ActionOutcome, Apply, Claimed, Clock, Fault, FaultClass, Intent, Lease, Ledger, Outcome, Run, Target};
 use jiff::SignedDuration;
 use std::collections::VecDeque;
+use topology::stacks::is_part_of_a_stack;
 use topology::{Action, Control, Receipt, Slot, Step};
 
 /// Answers whether any call was made: only then can a new observation differ.
@@ -220,6 +221,12 @@ pub(super) async fn once<C: Control>(
     }
     // What became of it is known; if that cannot be recorded, the intent stays unsettled and says so.
     ledger.settle(key, &token, &result, inverse, clock.now()).await.map_err(Stop::Ledger)?;
+    if result.as_ref().is_ok_and(|receipt| receipt.created.iter().any(is_part_of_a_stack)) {
+        // Only a reminder to look sooner: without it the stack is looked at on its own schedule.
+        if let Err(fault) = ledger.note_made(&key.place, &key.topology, clock.now()).await {
+            tracing::warn!(topology = %key.topology, %fault, "the stack's drift will be detected on schedule only");
+        }
+    }
     Ok(made(result))
 }
 

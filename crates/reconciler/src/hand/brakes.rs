@@ -178,7 +178,12 @@ pub(super) async fn rebind(
     if found.cidr != vpc.cidr.to_string() {
         return Err(cannot(format!("{to} has {}, but {name} is declared with {}", found.cidr, vpc.cidr)));
     }
-    let binding = Binding { vpc: to.clone(), cidr: found.cidr, at: clock.now() };
+    if let Some(of) = vpc.stack.as_ref().filter(|_| !found.of_stack.contains(name)) {
+        return Err(cannot(format!(
+            "the document says that {name} is {of}, and that is not {to}: change the document first"
+        )));
+    }
+    let binding = Binding { vpc: to.clone(), cidr: found.cidr, stack: found.stack, at: clock.now() };
     match ledger.pin(&place, topology, name, &binding, true).await? {
         Pinned::Yes => {}
         Pinned::VpcTaken(other, held_as) => return Err(cannot(format!("{to} is {held_as} of {other} already"))),

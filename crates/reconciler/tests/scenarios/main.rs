@@ -13,6 +13,7 @@ mod hand;
 mod layers;
 mod leases;
 mod modes;
+mod stacks;
 mod sweeping;
 mod telling;
 mod world;

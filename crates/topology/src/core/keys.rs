@@ -96,6 +96,21 @@ name!(
     /// The ARN of a CloudFormation stack.
     StackId
 );
+name!(
+    /// The name of a CloudFormation stack. A stack that is deleted and made again has the same name and another [`StackId`].
+    StackName
+);
+name!(
+    /// A resource's key under `Resources` in a CloudFormation template.
+    LogicalId
+);
+
+impl StackId {
+    /// The stack's name: `arn:aws:cloudformation:eu-west-1:111122223333:stack/network/…` is of `network`.
+    pub fn stack_name(&self) -> &str {
+        self.as_str().split('/').nth(1).unwrap_or(self.as_str())
+    }
+}
 
 /// Where a resource lives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

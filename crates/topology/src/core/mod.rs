@@ -11,8 +11,8 @@ mod standing;
 pub use control::{Action, Control, ControlId, Effect, Inverse, Receipt, Scope, Slot};
 pub use field::Field;
 pub use keys::{
-    AccountId, EndpointName, GroupName, Place, Region, ResourceId, ResourceKey, ServiceName, StackId, Thing, TierName,
-    TopologyId, VpcId, VpcName, ZoneLetter,
+    AccountId, EndpointName, GroupName, LogicalId, Place, Region, ResourceId, ResourceKey, ServiceName, StackId,
+    StackName, Thing, TierName, TopologyId, VpcId, VpcName, ZoneLetter,
 };
 pub use plan::{Drift, Held, Plan, Severity, Step, Wait};
 pub use ranked::Ranked;

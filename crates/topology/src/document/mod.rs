@@ -17,7 +17,7 @@ mod wrap;
 pub use problem::{Position, Problem, Problems, Related};
 pub use schema::schema;
 
-use crate::core::{TopologyId, VpcId};
+use crate::core::{AccountId, Region, TopologyId, VpcId, VpcName};
 use crate::topology::Topology;
 use check::Check;
 use decode::{Collector, De};
@@ -95,6 +95,11 @@ pub fn read_all(files: impl IntoIterator<Item = (String, String)>) -> Catalog {
                     format!("two documents name the VPC `{id}`"),
                     "one network has one topology; until then neither is enforced",
                 ),
+                Claim::StackResource { of, .. } => (
+                    "vpc-twice",
+                    format!("two documents name the VPC {of}"),
+                    "one network has one topology; until then neither is enforced",
+                ),
             };
             let mut conflict = Problems::new(file, text, vec![Draft::new(*span, code, title).help(help)]);
             conflict.relate(other_file, other_text, *place, "the other one");
@@ -122,6 +127,12 @@ pub fn read_all(files: impl IntoIterator<Item = (String, String)>) -> Catalog {
 enum Claim {
     Id(TopologyId),
     Vpc(VpcId),
+    /// Stacks of one name in two places are two stacks.
+    StackResource {
+        account: Option<AccountId>,
+        region: Option<Region>,
+        of: String,
+    },
 }
 
 /// All that was found out about one document.
@@ -157,6 +168,14 @@ impl Reading {
             for entry in document.vpcs.read().map(|named| named.0.as_slice()).unwrap_or_default() {
                 if let Some((id, span)) = entry.value.value.as_ref().and_then(|vpc| vpc.id.read_at()) {
                     reading.claims.push((Claim::Vpc(id.as_str().into()), span));
+                }
+                if let Some(topology) = &reading.topology
+                    && let Some(vpc) = topology.vpcs.get(&VpcName::from(entry.name.as_str()))
+                    && let (Some(of), Some(written)) = (&vpc.stack, &entry.value.value)
+                    && let Some(span) = written.stack.place()
+                {
+                    let (account, region) = (topology.account.clone(), topology.region.clone());
+                    reading.claims.push((Claim::StackResource { account, region, of: of.to_string() }, span));
                 }
             }
         }

@@ -18,7 +18,7 @@ pub(crate) use network::{gateway_id, table_id};
 
 pub(crate) use endpoints::endpoint_id;
 
-use crate::core::VpcName;
+use crate::core::{EndpointName, LogicalId, VpcName};
 use crate::topology::Topology;
 use template::Template;
 
@@ -40,6 +40,16 @@ pub enum RenderError {
         /// How many outputs.
         outputs: usize,
     },
+}
+
+/// The logical id under which a rendered stack holds a VPC.
+pub fn vpc_logical_id(vpc: &VpcName) -> LogicalId {
+    network::vpc_id(vpc).into()
+}
+
+/// The logical id under which a rendered stack holds an endpoint.
+pub fn endpoint_logical_id(vpc: &VpcName, endpoint: &EndpointName) -> LogicalId {
+    endpoints::endpoint_id(vpc, endpoint).into()
 }
 
 /// The template of a topology's network.

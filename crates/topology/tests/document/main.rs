@@ -11,6 +11,7 @@ mod routes;
 mod rules;
 mod services;
 mod shape;
+mod stacks;
 
 use topology::Topology;
 use topology::document::read;

@@ -139,7 +139,7 @@ vpcs:
     3 | enviroment: staging
       | ^^^^^^^^^^
       |
-      = help: did you mean `environment`? The choice is: `version`, `id`, `environment`, `mode`, `controls`, `account`, `region`, `state`, `maintenance`, `vpcs`, `privatelink`
+      = help: did you mean `environment`? The choice is: `version`, `id`, `environment`, `mode`, `controls`, `account`, `region`, `state`, `stack_repair`, `maintenance`, `vpcs`, `privatelink`
 
     error[unknown-word]: `enforced` is not a choice here
      --> topology.yaml:4:7
@@ -179,7 +179,7 @@ vpcs:
     12 |     colour: red
        |     ^^^^^^
        |
-       = help: write one of: `id`, `cidr`, `availability_zones`, `dns`, `internet_gateway`, `tiers`, `nat`, `flow_logs`, `endpoints`, `security_groups`, `undeclared_security_groups`
+       = help: write one of: `id`, `stack`, `cidr`, `availability_zones`, `dns`, `internet_gateway`, `tiers`, `nat`, `flow_logs`, `endpoints`, `security_groups`, `undeclared_security_groups`
 
     8 problems
     ");
@@ -397,7 +397,7 @@ fn text_that_is_not_yaml_is_refused_at_its_place() {
     1 |
       | ^
       |
-      = help: it may have: `version`, `id`, `environment`, `mode`, `controls`, `account`, `region`, `state`, `maintenance`, `vpcs`, `privatelink`
+      = help: it may have: `version`, `id`, `environment`, `mode`, `controls`, `account`, `region`, `state`, `stack_repair`, `maintenance`, `vpcs`, `privatelink`
 
     1 problem
     ");
@@ -408,7 +408,7 @@ fn text_that_is_not_yaml_is_refused_at_its_place() {
     1 | just words
       | ^^^^^^^^^^
       |
-      = help: it may have: `version`, `id`, `environment`, `mode`, `controls`, `account`, `region`, `state`, `maintenance`, `vpcs`, `privatelink`
+      = help: it may have: `version`, `id`, `environment`, `mode`, `controls`, `account`, `region`, `state`, `stack_repair`, `maintenance`, `vpcs`, `privatelink`
 
     1 problem
     ");

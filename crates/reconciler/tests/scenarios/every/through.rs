@@ -4,7 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 use reconciler::{
     Apply, Binding, Bindings, Bound, Candidate, Claimed, ClientToken, Fault, FaultClass, Hint, Intent, LayerMark,
-    Lease, Ledger, LedgerRead, Locate, LoopKey, Observe, Outbox, OutcomeEvent, Pinned, Record, StackStatus, Stacks,
+    Lease, Ledger, LedgerRead, Locate, LoopKey, Observe, Outbox, OutcomeEvent, Pinned, Record, StackMemory,
+    StackStatus, Stacks,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,6 +159,8 @@ behind! { LedgerRead, false:
     fn layer(place: &Place, topology: &TopologyId) -> Option<LayerMark>;
     fn records(key: &LoopKey, limit: usize) -> Vec<Record>;
     fn maker(key: &LoopKey, id: &ResourceId) -> Option<Record>;
+    fn made(place: &Place, topology: &TopologyId) -> Option<Timestamp>;
+    fn stack_memory(place: &Place, stack: &StackId) -> Option<StackMemory>;
     fn known(place: &Place) -> BTreeSet<TopologyId>;
 }
 
@@ -171,6 +174,8 @@ behind! { Ledger, true:
     fn release(lease: Lease, at: Timestamp) -> ();
     fn direct(place: &Place, directive: &Directive) -> ();
     fn withdraw(place: &Place, verb: Verb, subject: &Subject) -> Option<Directive>;
+    fn note_made(place: &Place, topology: &TopologyId, at: Timestamp) -> ();
+    fn remember_stack(place: &Place, stack: &StackId, memory: &StackMemory) -> bool;
     fn say_once(place: &Place, what: &str, now: Timestamp, period: SignedDuration) -> bool;
 }
 

@@ -14,6 +14,7 @@ mod peer;
 mod privatelink;
 mod routes;
 mod rules;
+mod stacks;
 mod units;
 
 use super::decode::Collector;
@@ -22,7 +23,7 @@ use super::model::{self, Document};
 use super::problem::{Draft, Span};
 use super::wrap::{Entry, Field};
 use crate::core::{ControlId, TopologyId, VpcName};
-use crate::network::{Environment, State};
+use crate::network::{Environment, StackRepair, State};
 use crate::security_groups::Desired;
 use crate::topology::Topology;
 use std::collections::BTreeMap;
@@ -78,8 +79,20 @@ struct Around<'a> {
 
 /// Checks and resolves a document. `whole` is where a missing key is reported.
 pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Option<Topology> {
-    let Document { version, id, environment, mode, controls, account, region, state, maintenance, vpcs, privatelink } =
-        document;
+    let Document {
+        version,
+        id,
+        environment,
+        mode,
+        controls,
+        account,
+        region,
+        state,
+        stack_repair,
+        maintenance,
+        vpcs,
+        privatelink,
+    } = document;
     match version {
         None => check.missing(whole, "version", "1"),
         Some(at) if at.value.is_some_and(|version| version.0 != 1) => {
@@ -104,6 +117,10 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     let state = match state.read() {
         None | Some(model::State::Active) => State::Active,
         Some(model::State::Retired) => State::Retired,
+    };
+    let stack_repair = match stack_repair.read() {
+        None | Some(model::StackRepair::Report) => StackRepair::Report,
+        Some(model::StackRepair::Execute) => StackRepair::Execute,
     };
     let mut modes = BTreeMap::new();
     if let Some(model::Controls { security_groups, flow_logs, nat, privatelink, routes, exposure, endpoints }) = controls.read() {
@@ -154,6 +171,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     let mut desired = Desired::default();
     let mut gateways = BTreeMap::new();
     let mut ids: BTreeMap<&str, Span> = BTreeMap::new();
+    let mut stacks: BTreeMap<String, Span> = BTreeMap::new();
     for Entry { name, name_span, value } in entries {
         names::plain(check, "VPC name", name, *name_span);
         let Some(written) = &value.value else { continue };
@@ -168,6 +186,15 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         }
         let network::Checked { vpc, groups, gateways: nat } =
             network::vpc(check, &around, name, written, value.span.to(*name_span));
+        if let (Some(of), Some(span)) = (vpc.as_ref().and_then(|vpc| vpc.stack.as_ref()), written.stack.place())
+            && let Some(first) = stacks.insert(of.to_string(), span)
+        {
+            check.push(
+                Draft::new(span, "vpc-twice", format!("two VPCs are {of}")).related(first, "first here").help(
+                    "a VPC is declared once; say which resource of the stack it is: `{ name: …, logical_id: … }`",
+                ),
+            );
+        }
         gateways.extend(nat.map(|nat| (VpcName::from(name.as_str()), nat)));
         if let Some(groups) = groups {
             desired.vpcs.insert(VpcName::from(name.as_str()), groups);
@@ -203,6 +230,7 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         account,
         region,
         state,
+        stack_repair,
         vpcs: resolved,
         connections,
         privatelink,

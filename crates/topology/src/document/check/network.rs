@@ -1,7 +1,7 @@
 //! A VPC: its ranges, zones, tiers and NAT gateways.
 
 use super::groups::Groups;
-use super::{Around, Check, cidr, endpoints, flow_logs, groups, names, nat, routes, units};
+use super::{Around, Check, cidr, endpoints, flow_logs, groups, names, nat, routes, stacks, units};
 use crate::core::{GroupName, TierName, ZoneLetter};
 use crate::document::model::{self, Zone};
 use crate::document::problem::{Draft, Span};
@@ -50,6 +50,7 @@ pub(super) fn vpc(check: Check<'_>, around: &Around<'_>, name: &str, written: &m
     if let Some((id, span)) = written.id.read_at() {
         units::id(check, id, span, "vpc-", "a VPC");
     }
+    let stack = stacks::vpc(check, name, written);
     let range = match &written.cidr {
         None => {
             check.missing(whole, "cidr", "10.0.0.0/16");
@@ -88,6 +89,7 @@ pub(super) fn vpc(check: Check<'_>, around: &Around<'_>, name: &str, written: &m
     let vpc = range.map(|(cidr, _)| Vpc {
         cidr,
         id: written.id.read().map(|id| id.as_str().into()),
+        stack,
         availability_zones: zones.unwrap_or_default(),
         dns,
         internet_gateway,

@@ -11,11 +11,11 @@ mod text;
 pub(crate) use groups::{EgressRule, ForeignRule, IngressRule, SecurityGroup, Undeclared};
 pub(crate) use network::{
     AddressTag, CloudWatchLogs, Dns, Endpoint, EndpointKind, ExtraRoute, FileFormat, FlowLog, Nat, NatMode, Partitions,
-    PublicIps, Route, S3Logs, Tier, Traffic, Vpc,
+    PublicIps, Route, S3Logs, StackResource, Tier, Traffic, Vpc,
 };
 pub(crate) use text::{
     Account, Allocation, Cidr, Destination, Duration, Icmp, Peer, Ports, Protocol, RegionCode, Retention, Target,
-    TimeOfDay, Zone,
+    StackWord, TimeOfDay, Zone,
 };
 
 use super::wrap::{At, Named};
@@ -48,6 +48,9 @@ pub(crate) struct Document {
     pub(crate) region: Option<At<RegionCode>>,
     /// `active` (the default), or `retired`: Plumbline removes what it made itself, in order, and leaves the rest.
     pub(crate) state: Option<At<State>>,
+    /// What is done about a stack that knows nothing of what Plumbline had to make again: `report` (the default) tells the commands
+    /// that bring the stack back in line, `execute` runs them, too, where `mode` is `enforce`.
+    pub(crate) stack_repair: Option<At<StackRepair>>,
     /// When routes that work may be moved in production: stretches of every week, in UTC, such as
     /// `{ days: [sun], from: "02:00", for: 2 hours }`.
     pub(crate) maintenance: Option<At<Vec<At<Maintenance>>>>,
@@ -95,6 +98,16 @@ pub(crate) enum State {
     Active,
     /// Plumbline's own parts are removed; the rest of the network stays.
     Retired,
+}
+
+/// What is done about a stack that is out of line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum StackRepair {
+    /// A person is told the change sets that bring it back in line.
+    Report,
+    /// Plumbline makes these change sets, checks that they change nothing else, and executes them.
+    Execute,
 }
 
 /// Settings of single controls.

@@ -1,6 +1,6 @@
 //! VPCs as they are written.
 
-use super::{Allocation, Cidr, Destination, Duration, Retention, SecurityGroup, Target, Undeclared, Zone};
+use super::{Allocation, Cidr, Destination, Duration, Retention, SecurityGroup, Target, StackWord, Undeclared, Zone};
 use crate::document::wrap::{At, Form, Named};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,6 +11,8 @@ use serde::Deserialize;
 pub(crate) struct Vpc {
     /// The id of a VPC that exists and was not built by `plumb render`. Default: found by its tags.
     pub(crate) id: Option<At<String>>,
+    /// The CloudFormation stack that made the VPC: its name, or `{ name: network, logical_id: Vpc }`. Instead of `id` and of tags.
+    pub(crate) stack: Option<At<Form<StackWord, StackResource>>>,
     /// The VPC's IPv4 range, between /16 and /28.
     #[schemars(required)]
     pub(crate) cidr: Option<At<Cidr>>,
@@ -33,6 +35,17 @@ pub(crate) struct Vpc {
     pub(crate) security_groups: Option<At<Named<SecurityGroup>>>,
     /// What to do about security groups in the VPC that are not declared here: `ignore` (the default) or `report`.
     pub(crate) undeclared_security_groups: Option<At<Undeclared>>,
+}
+
+/// A resource of a CloudFormation stack.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StackResource {
+    /// The stack's name.
+    #[schemars(required)]
+    pub(crate) name: Option<At<StackWord>>,
+    /// The VPC's key under `Resources` in the stack's template. Default: the one that `plumb render` gives it, such as `MainVpc`.
+    pub(crate) logical_id: Option<At<String>>,
 }
 
 /// DNS attributes of a VPC.

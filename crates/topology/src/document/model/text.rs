@@ -59,6 +59,10 @@ text!(
     Allocation(String), { "type": "string", "pattern": "^eipalloc-([0-9a-f]{8}|[0-9a-f]{17})$" }
 );
 text!(
+    /// The name of a CloudFormation stack, such as network.
+    StackWord(String), { "type": "string", "pattern": "^[A-Za-z][A-Za-z0-9-]{0,127}$" }
+);
+text!(
     /// A time of day in UTC, quoted, such as "02:00".
     TimeOfDay(String), { "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$" }
 );

@@ -1,0 +1,132 @@
+//! The stack of a network beside the network: drift detection as advice, and change sets that bring the stack in line.
+
+use crate::stage::{Caller, Stage};
+use aws_sdk_cloudformation::types::{Parameter, StackResourceDriftStatus, Tag};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Its topology says `stack_repair: execute`.
+const STACK: &str = "network-autoscaled-web";
+
+/// Sweeps, with drift detection whether or not it is due.
+async fn drift_now(stage: &Stage) -> Value {
+    stage.by_hand("sweep", json!({ "drift": "now" })).await
+}
+
+fn of_stack(event: &Value, kind: &str, stack: &str) -> bool {
+    event["detail-type"] == json!(kind)
+        && event["detail"]["stack"].as_str().is_some_and(|id| id.contains(&format!("stack/{stack}/")))
+}
+
+/// What CloudFormation itself says, asked by root: the resources that are not in sync.
+async fn drifted(stage: &Stage, stack: &str) -> Vec<String> {
+    let cloudformation = stage.cloudformation();
+    cloudformation.detect_stack_drift().stack_name(stack).send().await.expect("detected");
+    let found = cloudformation.describe_stack_resource_drifts().stack_name(stack).send().await.expect("drifts");
+    let out = |status: Option<&StackResourceDriftStatus>| status != Some(&StackResourceDriftStatus::InSync);
+    let drifts = found.stack_resource_drifts().iter().filter(|it| out(it.stack_resource_drift_status()));
+    drifts.filter_map(|it| it.logical_resource_id().map(str::to_owned)).collect()
+}
+
+/// Gives the stack a service role, as `deploy --role-arn` does.
+async fn with_role(stage: &Stage, stack: &str) {
+    let cloudformation = stage.cloudformation();
+    let known = cloudformation.describe_stacks().stack_name(stack).send().await.expect("described");
+    let keys = known.stacks()[0].parameters().iter().filter_map(|it| it.parameter_key());
+    let kept = keys.map(|key| Parameter::builder().parameter_key(key).use_previous_value(true).build()).collect();
+    cloudformation
+        .update_stack()
+        .stack_name(stack)
+        .use_previous_template(true)
+        .set_parameters(Some(kept))
+        .role_arn("arn:aws:iam::000000000000:role/networks")
+        .tags(Tag::builder().key("deployed-with").value("networks").build())
+        .send()
+        .await
+        .expect("updated");
+    let started = Instant::now();
+    loop {
+        let known = cloudformation.describe_stacks().stack_name(stack).send().await.expect("described");
+        let status = known.stacks()[0].stack_status().expect("a status").as_str().to_owned();
+        if !status.ends_with("_IN_PROGRESS") {
+            return;
+        }
+        assert!(started.elapsed() < crate::stage::PATIENCE, "{stack} stays in {status}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn networks_that_were_just_deployed_are_in_sync() {
+    let stage = Stage::restored().await;
+    for topology in ["api-network", "autoscaled-web", "hipaa", "privatelink", "three-tier"] {
+        assert_eq!(drifted(&stage, &format!("network-{topology}")).await, Vec::<String>::new(), "{topology}");
+    }
+}
+
+#[tokio::test]
+async fn a_property_changed_by_hand_is_told_as_advice_with_who_keeps_it() {
+    let stage = Stage::restored().await;
+    let pause = json!({"pause": {"topology": "three-tier", "for": "1h", "reason": "a test"}});
+    assert_eq!(stage.by_hand("security-groups", pause).await["ok"], json!(true));
+    let vpc = stage.vpc("three-tier", "main").to_owned();
+    let off = aws_sdk_ec2::types::AttributeBooleanValue::builder().value(false).build();
+    let modify = stage.ec2(Caller::User).modify_vpc_attribute().vpc_id(vpc).enable_dns_hostnames(off);
+    modify.send().await.expect("modified");
+    let mark = stage.mark();
+
+    drift_now(&stage).await;
+    let told = stage.outcome("advises", |it| of_stack(it, "Stack Drift Advice", "network-three-tier")).await;
+
+    let advice = &told["advice"][0];
+    assert_eq!((&advice["logical_id"], &advice["kept"]), (&json!("MainVpc"), &json!(true)), "{told:#}");
+    assert!(advice["what"].as_str().expect("words").contains("EnableDnsHostnames"), "{told:#}");
+    stage.idle();
+    let by_sweep: Vec<String> =
+        stage.calls(mark).iter().filter(|call| call.is_by("sweep")).map(|call| call.action.clone()).collect();
+    assert!(!by_sweep.contains(&"CreateChangeSet".to_owned()), "advice is no truth: {by_sweep:?}");
+}
+
+#[tokio::test]
+async fn what_is_gone_is_reported_with_the_exact_change_set_and_made_again_where_the_document_says_so() {
+    let stage = Stage::restored().await;
+    // Nobody is told of it by an event, and a group that is gone is for nobody but its stack to make.
+    stage.admin("PUT", "cloudtrail", Some(json!({"loss": 1.0})));
+    let gone = stage.group("autoscaled-web", "main", "cache").await;
+    let ec2 = stage.ec2(Caller::User);
+    let user = stage.group("autoscaled-web", "main", "backend").await;
+    for rule in stage.rules(&user).await {
+        let names = rule.referenced_group_info().and_then(|group| group.group_id()) == Some(&gone);
+        if names {
+            let revoke = ec2.revoke_security_group_egress().group_id(&user);
+            revoke
+                .security_group_rule_ids(rule.security_group_rule_id().expect("an id"))
+                .send()
+                .await
+                .expect("revoked");
+        }
+    }
+    ec2.delete_security_group().group_id(&gone).send().await.expect("deleted");
+    assert_eq!(drifted(&stage, STACK).await, ["MainCacheSecurityGroup"]);
+    let mark = stage.mark();
+
+    drift_now(&stage).await;
+    let told = stage.outcome("advises", |it| of_stack(it, "Stack Drift Advice", STACK)).await;
+    let commands = told["commands"].to_string();
+    assert!(commands.contains("--use-previous-template --deployment-mode REVERT_DRIFT"), "{commands}");
+    // A stack without a service role is not changed in Plumbline's name.
+    let held = stage.outcome("waits", |it| of_stack(it, "Stack Repair Held", STACK)).await;
+    assert!(held["why"].as_str().expect("why").contains("service role"), "{held:#}");
+    stage.idle();
+    assert!(stage.calls(mark).iter().all(|call| !call.is_by("sweep") || call.action != "CreateChangeSet"));
+
+    // Its end comes as an event, which wakes the sweep; nobody asks.
+    with_role(&stage, STACK).await;
+    stage.outcome("repairs", |it| of_stack(it, "Stack Repaired", STACK)).await;
+    let again = stage.group("autoscaled-web", "main", "cache").await;
+    assert_ne!(again, gone);
+    assert_eq!(drifted(&stage, STACK).await, Vec::<String>::new(), "CloudFormation agrees");
+    let calls = stage.calls(mark);
+    let by_sweep = |action: &str| calls.iter().filter(|call| call.is_by("sweep") && call.action == action).count();
+    assert_eq!((by_sweep("CreateChangeSet"), by_sweep("ExecuteChangeSet")), (1, 1));
+}
