@@ -67,6 +67,7 @@ struct Rest {
     access: Access,
     calls: Calls,
     cloudformation: OnceLock<aws_sdk_cloudformation::Client>,
+    cloudtrail: OnceLock<aws_sdk_cloudtrail::Client>,
     load_balancers: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
     zonal_shift: OnceLock<aws_sdk_arczonalshift::Client>,
@@ -77,6 +78,12 @@ impl Regional {
     pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
         let Rest { config, cloudformation, .. } = &*self.rest;
         cloudformation.get_or_init(|| client!(self.rest, aws_sdk_cloudformation, config)).clone()
+    }
+
+    /// CloudTrail.
+    pub(crate) fn cloudtrail(&self) -> aws_sdk_cloudtrail::Client {
+        let Rest { config, cloudtrail, .. } = &*self.rest;
+        cloudtrail.get_or_init(|| client!(self.rest, aws_sdk_cloudtrail, config)).clone()
     }
 
     /// CloudWatch Logs.
@@ -186,6 +193,7 @@ impl Clients {
                 access: self.access,
                 calls: self.calls.clone(),
                 cloudformation: OnceLock::new(),
+                cloudtrail: OnceLock::new(),
                 load_balancers: OnceLock::new(),
                 logs: OnceLock::new(),
                 zonal_shift: OnceLock::new(),

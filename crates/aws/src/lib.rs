@@ -14,6 +14,7 @@ mod privatelink;
 mod security_groups;
 mod stacks;
 mod topologies;
+mod trails;
 
 pub use clients::{Access, Called, Calls, Clients, setting};
 pub use clock::SystemClock;
@@ -22,3 +23,4 @@ pub use ledger::DynamoLedger;
 pub use network::Network;
 pub use outbox::{AwsOutbox, Destinations};
 pub use topologies::{home, served};
+pub use trails::CloudTrail;

@@ -2,7 +2,7 @@
 
 use crate::edge::{Error, serve};
 use crate::{emf, log};
-use aws::{Access, AwsOutbox, Clients, Destinations, DynamoLedger, SystemClock, home, served, setting};
+use aws::{Access, AwsOutbox, Clients, CloudTrail, Destinations, DynamoLedger, SystemClock, home, served, setting};
 use reconciler::{Clock, RefusedDocument, Served};
 use serde_json::Value;
 
@@ -18,6 +18,7 @@ pub async fn sweep() -> Result<(), Error> {
 struct Sweeper {
     served: Served,
     clients: Clients,
+    trails: CloudTrail,
     ledger: DynamoLedger,
     outbox: AwsOutbox,
 }
@@ -30,15 +31,16 @@ impl Sweeper {
             tracing::error!(file, problems, "a document is refused; the others are served");
         }
         let clients = Clients::connect(served.home.clone(), Access::Full).await;
+        let trails = CloudTrail::new(&clients);
         let ledger = DynamoLedger::new(clients.dynamodb(), table);
         let outbox = AwsOutbox::new(&clients, Destinations::of_sweep()?);
         tracing::info!(home = %served.home, topologies = served.topologies.len(), "started");
-        Ok(Self { served, clients, ledger, outbox })
+        Ok(Self { served, clients, trails, ledger, outbox })
     }
 
     async fn handle(&self, event: Value) -> Result<Value, Error> {
-        let Self { served, clients, ledger, outbox } = self;
-        let swept = Box::pin(reconciler::sweep(&event, served, ledger, outbox, &SystemClock)).await;
+        let Self { served, clients, trails, ledger, outbox } = self;
+        let swept = Box::pin(reconciler::sweep(&event, served, trails, ledger, outbox, &SystemClock)).await;
         let calls = clients.calls().take();
         let swept = swept?;
         tracing::info!(why = swept.why, requested = swept.requested.len(), "swept");

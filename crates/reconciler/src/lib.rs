@@ -18,6 +18,7 @@ mod records;
 mod survey;
 mod sweep;
 mod tell;
+mod trail;
 mod world;
 
 pub use decode::{Decoded, decode, decode_value, recheck_body};
@@ -30,6 +31,7 @@ pub use hint::{Cause, Hint, Principal};
 pub use metrics::Metrics;
 pub use ports::{
     Apply, CLAIM_LIVES, Clock, Ledger, LedgerRead, Locate, Observe, Outbox, StackStatus, Stacks, TOKEN_LIVES,
+    Trails,
 };
 pub use records::{
     ActionOutcome, Binding, Bindings, Bound, Candidate, Claimed, ClientToken, Intent, LayerMark, Lease, LoopKey,
@@ -37,4 +39,5 @@ pub use records::{
 };
 pub use survey::{Survey, Target, survey};
 pub use sweep::{Swept, sweep};
+pub use trail::{Announced, EVENT_SOURCES, EventSelector, FieldSelector, Trail, announced};
 pub use world::{Eyes, Hands, Limits, Ports, ReadPorts, Run, Settings};

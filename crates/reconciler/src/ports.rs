@@ -4,7 +4,7 @@
 
 use crate::{
     Binding, Bindings, Bound, Candidate, Claimed, ClientToken, Fault, Hint, Intent, LayerMark, Lease, LoopKey,
-    OutcomeEvent, Pinned, Record,
+    OutcomeEvent, Pinned, Record, Trail,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,6 +78,12 @@ pub enum StackStatus {
     InProgress(String),
     /// Being deleted: nothing may be created in it.
     Deleting,
+}
+
+/// CloudTrail, as far as it decides whether API calls are announced.
+pub trait Trails: Sync {
+    /// Every trail that covers the place's Region, those of other Regions and of the organization included.
+    fn trails(&self, place: &Place) -> impl Future<Output = Result<Vec<Trail>, Fault>> + Send;
 }
 
 /// What the loop remembers, read only.

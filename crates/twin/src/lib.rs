@@ -19,6 +19,7 @@ pub mod nat;
 mod nat_ports;
 mod outbox;
 mod rig;
+mod trails;
 
 pub use clock::Clock;
 pub use dice::Dice;
@@ -30,6 +31,7 @@ pub use links_ports::TwinLinks;
 pub use nat_ports::{TwinNat, zone_id};
 pub use outbox::{Outbox, Sent};
 pub use rig::{Call, Twin, World};
+pub use trails::Trails;
 
 /// What every implementation of a port must do: run by the twins and by the adapters alike.
 pub mod contract {
