@@ -30,8 +30,7 @@ pub use hand::{Answer, answer, answer_read_only};
 pub use hint::{Cause, Hint, Principal};
 pub use metrics::Metrics;
 pub use ports::{
-    Apply, CLAIM_LIVES, Clock, Ledger, LedgerRead, Locate, Observe, Outbox, StackStatus, Stacks, TOKEN_LIVES,
-    Trails,
+    Apply, CLAIM_LIVES, Clock, Ledger, LedgerRead, Locate, Observe, Outbox, StackStatus, Stacks, TOKEN_LIVES, Trails,
 };
 pub use records::{
     ActionOutcome, Binding, Bindings, Bound, Candidate, Claimed, ClientToken, Intent, LayerMark, Lease, LoopKey,

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use topology::{
-    Control, Directive, Place, Receipt, ResourceId, Scope, Seen, Slot, StackId, Standing, Subject, Topology,
+    Control, ControlId, Directive, Place, Receipt, ResourceId, Scope, Seen, Slot, StackId, Standing, Subject, Topology,
     TopologyId, Verb, VpcId, VpcName,
 };
 
@@ -123,6 +123,22 @@ pub trait Ledger: LedgerRead {
         binding: &Binding,
         rebind: bool,
     ) -> impl Future<Output = Result<Pinned, Fault>> + Send;
+    /// Takes a pin back, if it is still this one, and with the last of a topology that it was ever bound here.
+    fn unpin(
+        &self,
+        place: &Place,
+        topology: &TopologyId,
+        name: &VpcName,
+        binding: &Binding,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Notes whether nothing of one control is left of a retired topology; answers of which controls that was noted before, and when
+    /// last.
+    fn retire(
+        &self,
+        key: &LoopKey,
+        nothing_left: bool,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<BTreeMap<ControlId, Timestamp>, Fault>> + Send;
     /// Raises the layer mark if it is higher than what is there (`force`: sets it, a confirmed roll-back); answers the mark in force.
     fn raise_layer(
         &self,

@@ -3,7 +3,8 @@
 mod page;
 
 use crate::{
-    Announced, Cause, Clock, Fault, Ledger, LoopKey, Metrics, Outbox, Outcome, OutcomeEvent, RefusedDocument, Report, Run, Served,
+    Announced, Cause, Clock, Fault, Ledger, LoopKey, Metrics, Outbox, Outcome, OutcomeEvent, RefusedDocument, Report,
+    Run, Served,
 };
 use jiff::{SignedDuration, Timestamp};
 use page::{EXPOSED, FAILED, Hidden, News, Page, contained, hidden, kind_of};
@@ -64,6 +65,12 @@ pub(crate) async fn tell(
         let by = who(report).map(|by| format!(", lately by {by}")).unwrap_or_default();
         let line = format!("{}: something keeps changing {names}{by}", subject(&report.key));
         events.push(event(report, "Flapping", line, page));
+    }
+    if report.retired {
+        let id = &report.key.topology;
+        let line = format!("{id} is retired, and nothing of Plumbline's is left: its stack can be deleted");
+        let page = say.once(&format!("Topology Retired#{id}"), BROKEN_AGAIN).await;
+        events.push(event(report, "Topology Retired", line, page));
     }
     if report.event_path_blind {
         // A sweep may overtake one event by chance; a second within a day is a broken path. The trail belongs to the place, not

@@ -271,10 +271,7 @@ mod tests {
             (basic(true, "ReadOnly", &[]), "no: it does not log management writes"),
             (basic(true, "SomethingNew", &[]), "no: it does not log management writes"),
             (basic(false, "All", &[]), "no: it does not log management writes"),
-            (
-                basic(true, "All", &["ec2.amazonaws.com"]),
-                "no: it leaves out management writes of ec2.amazonaws.com",
-            ),
+            (basic(true, "All", &["ec2.amazonaws.com"]), "no: it leaves out management writes of ec2.amazonaws.com"),
             (management(&[]), "yes"),
             (management(&[field("readOnly", &["false"], &[])]), "yes"),
             (management(&[field("readOnly", &[], &["true"])]), "yes"),
@@ -285,10 +282,7 @@ mod tests {
                 management(&[field("eventSource", &[], &["ec2.amazonaws.com", "logs.amazonaws.com"])]),
                 "no: it leaves out management writes of ec2.amazonaws.com, logs.amazonaws.com",
             ),
-            (
-                management(&[field("eventSource", &["kms.amazonaws.com"], &[])]),
-                "no: it does not log management writes",
-            ),
+            (management(&[field("eventSource", &["kms.amazonaws.com"], &[])]), "no: it does not log management writes"),
             (
                 management(&[starts("eventSource", "e")]),
                 "no: it leaves out management writes of logs.amazonaws.com, rds.amazonaws.com",
@@ -301,7 +295,10 @@ mod tests {
                 EventSelector::Advanced(vec![field("eventCategory", &["Data"], &[])]),
                 "no: it does not log management writes",
             ),
-            (EventSelector::Advanced(vec![field("readOnly", &["false"], &[])]), "no: it does not log management writes"),
+            (
+                EventSelector::Advanced(vec![field("readOnly", &["false"], &[])]),
+                "no: it does not log management writes",
+            ),
             (EventSelector::Advanced(vec![]), "no: it does not log management writes"),
         ] {
             assert_eq!(said(Ok(vec![trail(Ok(true), Ok(vec![selector.clone()]))])), expected, "{selector:?}");

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Actions that the Service Authorization Reference lists without a resource type, beside EC2's Describe calls.
 const NO_RESOURCE: &[&str] = &[
     "arc-zonal-shift:ListAutoshifts",
+    "cloudtrail:DescribeTrails",
     "elasticloadbalancing:DescribeLoadBalancers",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",

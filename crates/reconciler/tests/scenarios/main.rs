@@ -12,6 +12,8 @@ mod hand;
 mod layers;
 mod leases;
 mod modes;
+mod retirement;
+mod scale;
 mod sweeping;
 mod telling;
 mod world;
