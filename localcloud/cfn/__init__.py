@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from .. import hooks
-from . import drift, events, logs, refusals
+from . import drift, events, logs, names, refusals
 from .registry import TYPES, ResourceType
 
 
@@ -57,6 +57,7 @@ def install(app: ModuleType) -> None:
     original = hooks.require(stacks, "_runs_on_worker_thread")
     hooks.replace(stacks, "_runs_on_worker_thread", lambda name: name in TYPES or original(name))
     logs.install()
+    names.install()
     drift.install()
     events.install()
     refusals.install()
