@@ -276,7 +276,9 @@ class Deployer:
         end, pause = time.monotonic() + self.timeout, _FIRST_PAUSE
         while (status := self._status(stack)) not in (None, "DELETE_COMPLETE"):
             if status == "DELETE_FAILED" or time.monotonic() > end:
-                raise DeployError(f"{stack}: not deleted ({status})")
+                failed = [event for event in self._events(stack) if event["ResourceStatus"] == "DELETE_FAILED"]
+                reasons = [f"{one['LogicalResourceId']}: {one.get('ResourceStatusReason', '')}" for one in failed]
+                raise DeployError(f"{stack}: not deleted ({status})\n  " + "\n  ".join(reasons))
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
@@ -344,7 +346,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 1 if the deployment failed."""
     parser = argparse.ArgumentParser(prog="python -m localcloud.deploy", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--endpoint", required=True, help="of the local cloud, on loopback")
-    parser.add_argument("--template", required=True, type=Path)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--template", type=Path)
+    what.add_argument("--delete", action="store_true", help="delete the stack instead")
     parser.add_argument("--stack", required=True)
     parser.add_argument("--region", default=REGION)
     parser.add_argument("--binaries", type=Path, help="folder of the functions' binaries, such as target/debug")
@@ -355,10 +359,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quiet", action="store_true", help="no progress, only the outputs")
     given = parser.parse_args(arguments)
     functions = {name: Path(value) for name, value in given.function}
-    sources = Sources(given.template.parent, given.binaries, given.topologies, functions)
     tell = _quiet if given.quiet else lambda line: print(line, file=sys.stderr, flush=True)
     try:
         deployer = Deployer(given.endpoint, given.region, tell, timeout=given.timeout)
+        if given.delete:
+            deployer.delete_stack(given.stack)
+            return 0
+        sources = Sources(given.template.parent, given.binaries, given.topologies, functions)
         outputs = deployer.deploy(given.template, given.stack, dict(given.parameter), sources)
     except DeployError as error:
         print(f"deploy: {error}", file=sys.stderr)

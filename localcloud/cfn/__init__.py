@@ -10,7 +10,7 @@ import importlib
 from types import ModuleType
 
 from .. import hooks
-from . import change_sets, drift, drift_systems, events, logs, refusals, schema
+from . import change_sets, drift, drift_systems, events, logs, names, refusals, schema
 from .registry import TYPES, ResourceType
 
 _FAMILIES = (
@@ -82,6 +82,7 @@ def install(app: ModuleType) -> None:
     original = hooks.require(stacks, "_runs_on_worker_thread")
     hooks.replace(stacks, "_runs_on_worker_thread", lambda name: name in TYPES or original(name))
     logs.install()
+    names.install()
     drift.install()
     drift_systems.install()
     events.install()

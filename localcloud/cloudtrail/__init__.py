@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import recorder
+from . import recorder, trails
 from .delivery import clear, held, in_flight, release, send
 from .settings import Settings, settings
 
@@ -21,4 +21,5 @@ __all__ = ["Settings", "clear", "held", "in_flight", "install", "release", "send
 
 def install(app: ModuleType) -> None:
     """Record every call that passes the front door."""
+    trails.install()
     recorder.install(app)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from .. import hooks
 from ..caller import access_key as current_access_key
 from ..caller import invoked_by
-from . import delivery, ec2_encoding, query_encoding
+from . import delivery, ec2_encoding, query_encoding, trails
 from .identity import user_identity
 
 log = logging.getLogger("localcloud.cloudtrail")
@@ -57,7 +57,7 @@ def record(
         if not action or _READ_ONLY.match(action) or action in _DATA:
             return
         detail = _detail(service, action, parameters, headers, body, access_key, response)
-        if detail is not None:
+        if detail is not None and trails.announces(service, detail["recipientAccountId"], detail["awsRegion"]):
             delivery.send_api_call(f"aws.{service}", action, detail)
     except Exception:
         log.exception("no CloudTrail record for a call of %s", service)

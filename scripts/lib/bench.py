@@ -26,6 +26,7 @@ from typing import Any
 
 import breaks
 import declared
+import scale
 import stage as staging
 import telling
 from runtime import Runtime
@@ -36,6 +37,7 @@ FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if (
 # Calls to Plumbline's own parts: the rest are calls to the network's.
 OURS = ("dynamodb:", "sqs:", "sns:", "events:", "logs:CreateLogStream", "logs:PutLogEvents")
 START, END = "<!-- measured -->", "<!-- /measured -->"
+SCALE, SCALE_END = "<!-- measured: scale -->", "<!-- /measured: scale -->"
 
 Row = tuple[str, str, str]
 
@@ -312,8 +314,8 @@ def clean_to_green() -> list[Row]:
         return [("fresh clone to green", f"{(time.monotonic() - began) / 60:.1f} min", "≤ 30 min")]
 
 
-def write(rows: list[Row]) -> None:
-    """Replaces the measured part of docs/performance.md."""
+def write(rows: list[Row], begin: str = START, end: str = END) -> None:
+    """Replaces a measured part of docs/performance.md."""
     page = ROOT / "docs" / "performance.md"
     text = page.read_text()
     lines = [
@@ -323,18 +325,33 @@ def write(rows: list[Row]) -> None:
         "|---|---|---|",
     ]
     lines += [f"| {what} | {value} | {hold} |" for what, value, hold in rows]
-    head, tail = text.split(START)[0], text.split(END)[1]
-    page.write_text(f"{head}{START}\n" + "\n".join(lines) + f"\n{END}{tail}")
+    head, tail = text.split(begin)[0], text.split(end)[1]
+    page.write_text(f"{head}{begin}\n" + "\n".join(lines) + f"\n{end}{tail}")
+
+
+def show(rows: list[Row]) -> None:
+    """One line a row."""
+    for what, value, hold in rows:
+        print(f"{what:<80} {value:<40} {hold}")
 
 
 def main() -> int:
     """Measures and prints; `--write` updates the page."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument(
+        "what", nargs="?", choices=["all", "scale"], default="all", help="`scale`: a large account only"
+    )
     parser.add_argument("--starts", type=int, default=21, help="starts of each binary (default 21)")
     parser.add_argument("--repairs", type=int, default=40, help="repairs through the deployed functions (default 40)")
     parser.add_argument("--clean-to-green", action="store_true", help="also time scripts/test in a fresh clone (long)")
     parser.add_argument("--write", action="store_true", help="write the numbers into docs/performance.md")
     arguments = parser.parse_args()
+    if arguments.what == "scale":
+        counted = scale.measure()
+        show(counted)
+        if arguments.write:
+            write(counted, SCALE, SCALE_END)
+        return 0
     rows: list[Row] = []
     stage = staging.start(Path(tempfile.mkdtemp(prefix="plumbline-bench-")) / "localcloud.log")
     try:
@@ -351,8 +368,7 @@ def main() -> int:
     rows += measure_planning()
     if arguments.clean_to_green:
         rows += clean_to_green()
-    for what, value, hold in rows:
-        print(f"{what:<80} {value:<40} {hold}")
+    show(rows)
     if arguments.write:
         write(rows)
     return 0

@@ -137,6 +137,7 @@ def main() -> int:
             stage = staging.start(log, NAT_SECONDS)
             say(f"{stage.endpoint}, loopback only; its log is {log}")
             step("Five networks, from their topologies")
+            surroundings.trail(stage)
             staging.networks(stage, say)
             surroundings.callers(stage)
             surroundings.consumers(stage)

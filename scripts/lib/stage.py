@@ -283,6 +283,7 @@ def sweep(stage: Stage) -> None:
 
 def assemble(stage: Stage, say: Say) -> None:
     """Everything: networks, people, Plumbline, and all that the documents declare made by it."""
+    surroundings.trail(stage)
     networks(stage, say)
     surroundings.callers(stage)
     surroundings.consumers(stage)

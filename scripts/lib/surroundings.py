@@ -60,6 +60,25 @@ def callers(stage: Stage) -> None:
     stage.callers["stranger"] = Caller(f"stranger {STRANGER}", STRANGER, "test")
 
 
+def trail(stage: Stage) -> None:
+    """Makes the trail that EventBridge gets API calls from, and starts it: CreateTrail alone logs nothing.
+
+    CloudTrail User Guide, "Amazon S3 bucket policy for CloudTrail".
+    """
+    s3, cloudtrail = stage.client("s3"), stage.client("cloudtrail")
+    bucket = f"trail-{stage.account}-{stage.region}"
+    source = {"StringEquals": {"aws:SourceArn": f"arn:aws:cloudtrail:{stage.region}:{stage.account}:trail/management"}}
+    service, arn = {"Service": "cloudtrail.amazonaws.com"}, f"arn:aws:s3:::{bucket}"
+    read = {"Effect": "Allow", "Principal": service, "Action": "s3:GetBucketAcl", "Resource": arn, "Condition": source}
+    full = {"StringEquals": {**source["StringEquals"], "s3:x-amz-acl": "bucket-owner-full-control"}}
+    write = {"Effect": "Allow", "Principal": service, "Action": "s3:PutObject", "Condition": full}
+    write["Resource"] = f"{arn}/AWSLogs/{stage.account}/*"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": stage.region})
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [read, write]}))
+    cloudtrail.create_trail(Name="management", S3BucketName=bucket, IsMultiRegionTrail=True)
+    cloudtrail.start_logging(Name="management")
+
+
 def consumers(stage: Stage) -> None:
     """A network for each of the other accounts, from which it can make endpoints."""
     for index, name in enumerate(("partner", "stranger")):

@@ -69,6 +69,7 @@ struct Rest {
     cloudformation: OnceLock<aws_sdk_cloudformation::Client>,
     containers: OnceLock<aws_sdk_ecs::Client>,
     databases: OnceLock<aws_sdk_rds::Client>,
+    cloudtrail: OnceLock<aws_sdk_cloudtrail::Client>,
     load_balancers: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
     zonal_shift: OnceLock<aws_sdk_arczonalshift::Client>,
@@ -91,6 +92,12 @@ impl Regional {
     pub(crate) fn databases(&self) -> aws_sdk_rds::Client {
         let Rest { config, databases, .. } = &*self.rest;
         databases.get_or_init(|| client!(self.rest, aws_sdk_rds, config)).clone()
+    }
+
+    /// CloudTrail.
+    pub(crate) fn cloudtrail(&self) -> aws_sdk_cloudtrail::Client {
+        let Rest { config, cloudtrail, .. } = &*self.rest;
+        cloudtrail.get_or_init(|| client!(self.rest, aws_sdk_cloudtrail, config)).clone()
     }
 
     /// CloudWatch Logs.
@@ -202,6 +209,7 @@ impl Clients {
                 cloudformation: OnceLock::new(),
                 containers: OnceLock::new(),
                 databases: OnceLock::new(),
+                cloudtrail: OnceLock::new(),
                 load_balancers: OnceLock::new(),
                 logs: OnceLock::new(),
                 zonal_shift: OnceLock::new(),

@@ -5,14 +5,15 @@
 //!
 //! | pk | sk | what | kept |
 //! |---|---|---|---|
-//! | `place#A/R` | `topology#T` | a topology that was ever bound here | for good |
-//! | `place#A/R` | `vpc#vpc-…` | who holds a VPC: topology and name | for good |
+//! | `place#A/R` | `topology#T` | a topology that was ever bound here | until its last VPC is gone, retired |
+//! | `place#A/R` | `vpc#vpc-…` | who holds a VPC: topology and name | until it is gone, retired |
 //! | `place#A/R` | `directive#VERB#SUBJECT` | what a person ordered | two days beyond its end |
 //! | `place#A/R` | `said#WHAT` | said once already | a day beyond its period |
-//! | `topology#A/R#T` | `vpc#NAME` | the pinned VPC of a name | for good |
+//! | `topology#A/R#T` | `vpc#NAME` | the pinned VPC of a name | until it is gone, retired |
 //! | `place#A/R` | `stack#ARN` | what is remembered of a network's stack: drift detection, repair, what was done | for good |
 //! | `topology#A/R#T` | `made` | when something was last made that the topology's stack may miss | for good |
 //! | `topology#A/R#T` | `layer` | the highest layer version acted upon | for good |
+//! | `topology#A/R#T` | `retired` | when nothing was left of which control of a retired topology | for good |
 //! | `loop#A/R#T#CONTROL` | `lease` | who runs, until when, and when the last one ended | a day |
 //! | `loop#A/R#T#CONTROL` | `claim#NAME` | who claimed one of a limited number of places, and when | 400 days |
 //! | `loop#A/R#T#CONTROL` | `open#HASH` | the token of an unsettled intent, by its action | as the record |
@@ -47,10 +48,11 @@ use reconciler::{
     Binding, Bindings, Claimed, ClientToken, Fault, Intent, LayerMark, Lease, Ledger, LedgerRead, LoopKey, Pinned,
     Record, StackMemory,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use table::Table;
 use topology::{
-    Directive, Place, Receipt, ResourceId, Slot, StackId, Standing, Subject, TopologyId, Verb, VpcId, VpcName,
+    ControlId, Directive, Place, Receipt, ResourceId, Slot, StackId, Standing, Subject, TopologyId, Verb, VpcId,
+    VpcName,
 };
 
 /// The ledger in a DynamoDB table with the keys `pk` and `sk`.
@@ -114,6 +116,25 @@ impl Ledger for DynamoLedger {
         rebind: bool,
     ) -> Result<Pinned, Fault> {
         bindings::pin(&self.table, place, topology, name, binding, rebind).await
+    }
+
+    async fn unpin(
+        &self,
+        place: &Place,
+        topology: &TopologyId,
+        name: &VpcName,
+        binding: &Binding,
+    ) -> Result<(), Fault> {
+        bindings::unpin(&self.table, place, topology, name, binding).await
+    }
+
+    async fn retire(
+        &self,
+        key: &LoopKey,
+        nothing_left: bool,
+        at: Timestamp,
+    ) -> Result<BTreeMap<ControlId, Timestamp>, Fault> {
+        bindings::retire(&self.table, key, nothing_left, at).await
     }
 
     async fn raise_layer(

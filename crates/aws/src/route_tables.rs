@@ -3,7 +3,7 @@
 
 use crate::clients::Regional;
 use crate::errors::fault;
-use crate::network::filter;
+use crate::network::{FILTER_VALUES, filter};
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types::{
@@ -16,12 +16,14 @@ use topology::{Receipt, ResourceId};
 
 /// The route tables that match one filter, as AWS shows them.
 pub(crate) async fn route_tables(clients: &Regional, by: &str, values: &[&str]) -> Result<Vec<RouteTable>, Fault> {
-    let request = clients.ec2.describe_route_tables().filters(filter(by, values.iter().copied()));
-    let mut pages = request.into_paginator().send();
     let mut found = vec![];
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| fault("DescribeRouteTables", &error))?;
-        found.extend(page.route_tables.unwrap_or_default());
+    for chunk in values.chunks(FILTER_VALUES) {
+        let request = clients.ec2.describe_route_tables().filters(filter(by, chunk.iter().copied()));
+        let mut pages = request.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| fault("DescribeRouteTables", &error))?;
+            found.extend(page.route_tables.unwrap_or_default());
+        }
     }
     Ok(found)
 }

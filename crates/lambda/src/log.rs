@@ -63,6 +63,7 @@ pub(crate) fn report(report: &Report) {
         by_order,
         older_layer,
         flapping,
+        retired: _,
         first_seen,
         finished,
     } = report;

@@ -3,7 +3,9 @@
 use crate::edge::{Error, serve};
 use crate::settings::drift_detection;
 use crate::{emf, log};
-use aws::{Access, AwsOutbox, Clients, Destinations, DynamoLedger, Formation, SystemClock, home, served, setting};
+use aws::{
+    Access, AwsOutbox, Clients, CloudTrail, Destinations, DynamoLedger, Formation, SystemClock, home, served, setting,
+};
 use jiff::SignedDuration;
 use reconciler::{Clock, RefusedDocument, Run, Served};
 use serde_json::{Value, json};
@@ -20,6 +22,7 @@ pub async fn sweep() -> Result<(), Error> {
 struct Sweeper {
     served: Served,
     clients: Clients,
+    trails: CloudTrail,
     ledger: DynamoLedger,
     outbox: AwsOutbox,
     formation: Formation,
@@ -34,18 +37,19 @@ impl Sweeper {
             tracing::error!(file, problems, "a document is refused; the others are served");
         }
         let clients = Clients::connect(served.home.clone(), Access::Full).await;
+        let trails = CloudTrail::new(&clients);
         let ledger = DynamoLedger::new(clients.dynamodb(), table);
         let outbox = AwsOutbox::new(&clients, Destinations::of_sweep()?);
         let (formation, drift_detection) = (Formation::new(clients.clone()), drift_detection()?);
         tracing::info!(home = %served.home, topologies = served.topologies.len(), "started");
-        Ok(Self { served, clients, ledger, outbox, formation, drift_detection })
+        Ok(Self { served, clients, trails, ledger, outbox, formation, drift_detection })
     }
 
     /// Asking the controls comes first, and what becomes of the stacks does not fail it.
     async fn handle(&self, event: Value, run: Run) -> Result<Value, Error> {
-        let Self { served, clients, ledger, outbox, formation, drift_detection } = self;
+        let Self { served, clients, trails, ledger, outbox, formation, drift_detection } = self;
         let clock = &SystemClock;
-        let swept = Box::pin(reconciler::sweep(&event, served, ledger, outbox, clock)).await;
+        let swept = Box::pin(reconciler::sweep(&event, served, trails, ledger, outbox, clock)).await;
         let watched =
             Box::pin(reconciler::watch(&event, served, formation, ledger, outbox, clock, *drift_detection, &run)).await;
         let calls = clients.calls().take();

@@ -7,6 +7,7 @@ use crate::{Binding, Bindings, Bound, Candidate, Fault, Ledger, LedgerRead, Loca
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use topology::network::StackResource;
+use topology::network::State;
 use topology::{Held, Place, StackId, Topology, TopologyId, Vpc, VpcId, VpcName};
 
 /// The VPCs of a topology, as far as they are certain.
@@ -20,12 +21,18 @@ pub struct Binds {
     pub learned: Vec<(VpcName, Binding)>,
     /// What is not certain, each with the reason.
     pub held: Vec<Held>,
+    /// Pinned VPCs of a retired topology that are gone, as they shall be. Only an enforce run forgets them.
+    pub gone: Vec<(VpcName, Binding)>,
 }
+
+/// VPCs that other documents name by their ids, each with whose it is there.
+pub type Named = BTreeMap<VpcId, (TopologyId, VpcName)>;
 
 /// Finds the VPCs of a topology. `verify`: ask AWS even if every VPC is pinned (a sweep, a by-hand run); a hinted run trusts the pin.
 pub async fn bind(
     place: &Place,
     topology: &Topology,
+    others: &Named,
     verify: bool,
     locate: &impl Locate,
     ledger: &impl LedgerRead,
@@ -37,7 +44,7 @@ pub async fn bind(
         let vpcs =
             topology.vpcs.keys().filter_map(|name| Some((name.clone(), pinned.get(name)?.vpc.clone()))).collect();
         let bound = Bound { place: place.clone(), topology: topology.id.clone(), vpcs };
-        return Ok(Binds { bound, pins: vec![], learned: vec![], held: vec![] });
+        return Ok(Binds { bound, pins: vec![], learned: vec![], held: vec![], gone: vec![] });
     }
     let ids: BTreeSet<VpcId> = pinned.values().map(|pin| pin.vpc.clone()).collect();
     let candidates = locate.candidates(place, topology, &ids).await?;
@@ -47,7 +54,7 @@ pub async fn bind(
             holders.insert(candidate.vpc.clone(), holder);
         }
     }
-    Ok(decide(place, topology, &pinned, &candidates, &holders, now))
+    Ok(decide(place, topology, others, &pinned, &candidates, &holders, now))
 }
 
 /// Writes what [`bind`] found. A pin that somebody else took meanwhile unbinds the VPC and says so.
@@ -59,6 +66,10 @@ pub async fn pin(binds: &mut Binds, ledger: &impl Ledger) -> Result<(), Fault> {
         if pinned.get(&name).is_some_and(|pin| pin.vpc == binding.vpc && pin.stack.is_none()) {
             ledger.pin(place, topology, &name, &binding, true).await?;
         }
+    }
+    for (name, binding) in &binds.gone {
+        tracing::info!(topology = %binds.bound.topology, %name, vpc = %binding.vpc, "retired, and gone: forgotten");
+        ledger.unpin(&binds.bound.place, &binds.bound.topology, name, binding).await?;
     }
     for (name, binding) in std::mem::take(&mut binds.pins) {
         let Bound { place, topology, vpcs } = &mut binds.bound;
@@ -90,6 +101,7 @@ fn pinned_by(pin: &Binding, of: &StackResource) -> bool {
 pub(crate) fn decide(
     place: &Place,
     topology: &Topology,
+    others: &Named,
     pinned: &Bindings,
     candidates: &[Candidate],
     holders: &BTreeMap<VpcId, (TopologyId, VpcName)>,
@@ -101,10 +113,18 @@ pub(crate) fn decide(
         pins: vec![],
         learned: vec![],
         held: vec![],
+        gone: vec![],
     };
+    let retired = topology.state == State::Retired;
     for (name, declared) in &topology.vpcs {
         let claiming: Vec<&Candidate> = candidates.iter().filter(|c| claims(c, id, name, declared)).collect();
         let found = match pinned.get(name) {
+            // The end of a retired network is no surprise: its VPC is gone, and nobody claims to be it.
+            Some(pin) if retired && claiming.is_empty() && !candidates.iter().any(|c| c.vpc == pin.vpc) => {
+                binds.gone.push((name.clone(), pin.clone()));
+                continue;
+            }
+            None if retired && claiming.is_empty() => continue,
             Some(pin) => keep(name, pin, declared, candidates).map(|stack| {
                 if let Some(stack) = stack {
                     binds.learned.push((name.clone(), Binding { stack: Some(stack), ..pin.clone() }));
@@ -126,7 +146,7 @@ pub(crate) fn decide(
                 }
                 pin.vpc.clone()
             }),
-            None => find(id, name, declared, &claiming, holders).map(|found| {
+            None => find(id, name, declared, others, &claiming, holders).map(|found| {
                 let Candidate { vpc, cidr, stack, claims: _, of_stack: _ } = found;
                 let binding = Binding { vpc: vpc.clone(), cidr: cidr.clone(), stack: stack.clone(), at: now };
                 binds.pins.push((name.clone(), binding));
@@ -188,6 +208,7 @@ fn find<'a>(
     id: &TopologyId,
     name: &VpcName,
     declared: &Vpc,
+    others: &Named,
     claiming: &[&'a Candidate],
     holders: &BTreeMap<VpcId, (TopologyId, VpcName)>,
 ) -> Result<&'a Candidate, Refusal> {
@@ -211,7 +232,22 @@ fn find<'a>(
             Err((other.first().map(|candidate| candidate.vpc.clone()), why, remedy))
         }
         [only] => match holders.get(&only.vpc).filter(|(holder, as_name)| (holder, as_name) != (id, name)) {
-            None => Ok(*only),
+            None => match rival(id, name, only, others) {
+                None => Ok(*only),
+                Some((rival, as_name)) => {
+                    let why = format!(
+                        "{} is claimed as {as_name} of {rival} and as {name} of {id}, one by its tags and one by its id or stack: it is \
+                         bound to neither",
+                        only.vpc
+                    );
+                    let remedy = format!(
+                        "let one document declare it: correct the tags plumbline:topology and plumbline:vpc of {0}, or `id: {0}` or \
+                         `stack:` in a document",
+                        only.vpc
+                    );
+                    Err((Some(only.vpc.clone()), why, remedy))
+                }
+            },
             Some((holder, as_name)) => {
                 let remedy = "let only one document declare this VPC".to_owned();
                 Err((Some(only.vpc.clone()), claimed_twice(&only.vpc, id, name, holder, as_name), remedy))
@@ -223,6 +259,17 @@ fn find<'a>(
             Err((None, why, rebind_command(id, name, &several.first().map_or("vpc-…".into(), |c| c.vpc.clone()))))
         }
     }
+}
+
+/// Who else claims a VPC that nobody is bound to: whom its tags name, where a document names it by id, and the other way round.
+fn rival<'a>(
+    id: &TopologyId,
+    name: &VpcName,
+    candidate: &'a Candidate,
+    others: &'a Named,
+) -> Option<(&'a TopologyId, &'a VpcName)> {
+    let tagged = candidate.claims.as_ref().filter(|(topology, vpc)| (topology, vpc) != (id, name));
+    tagged.or_else(|| others.get(&candidate.vpc)).map(|(topology, vpc)| (topology, vpc))
 }
 
 fn claims(candidate: &Candidate, id: &TopologyId, name: &VpcName, declared: &Vpc) -> bool {

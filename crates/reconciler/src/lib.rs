@@ -20,6 +20,7 @@ mod stacks;
 mod survey;
 mod sweep;
 mod tell;
+mod trail;
 mod world;
 
 pub use compliance::{
@@ -35,7 +36,7 @@ pub use hint::{Cause, Hint, Principal};
 pub use metrics::Metrics;
 pub use ports::{
     Apply, CLAIM_LIVES, ChangeSetState, Clock, DetectionStatus, ExecutionState, Ledger, LedgerRead, Locate,
-    NetworkStacks, Observe, Outbox, StackFacts, StackStatus, Stacks, TOKEN_LIVES,
+    NetworkStacks, Observe, Outbox, StackFacts, StackStatus, Stacks, TOKEN_LIVES, Trails,
 };
 pub use records::{
     ActionOutcome, Binding, Bindings, Bound, Candidate, Claimed, ClientToken, Intent, LayerMark, Lease, LoopKey,
@@ -44,4 +45,5 @@ pub use records::{
 pub use stacks::{Detection, Mending, StackEntry, StackMemory, Watched, watch};
 pub use survey::{Survey, Target, survey};
 pub use sweep::{Swept, sweep};
+pub use trail::{Announced, EVENT_SOURCES, EventSelector, FieldSelector, Trail, announced};
 pub use world::{Eyes, Hands, Limits, Ports, ReadPorts, Run, Settings};

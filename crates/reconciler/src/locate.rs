@@ -1,5 +1,6 @@
 //! From hints to topologies: an event about a group or a gateway names no VPC.
 
+use crate::bind::Named;
 use crate::{Fault, Hint, LedgerRead, Locate, Served};
 use std::collections::{BTreeMap, BTreeSet};
 use topology::{Place, ResourceId, Seen, Topology, Unseen, VpcId};
@@ -61,6 +62,14 @@ impl Served {
     /// The topologies of a place, with their positions.
     pub(crate) fn at<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = (usize, &'a Topology)> {
         self.topologies.iter().enumerate().filter(move |(_, topology)| self.place_of(topology) == *place)
+    }
+
+    /// The VPCs of the same place that other topologies name by their ids.
+    pub(crate) fn named_by_others(&self, topology: &Topology) -> Named {
+        let place = self.place_of(topology);
+        let others = self.at(&place).filter(|(_, other)| other.id != topology.id);
+        let named = others.flat_map(|(_, other)| other.vpcs.iter().map(|(name, vpc)| (&other.id, name, vpc)));
+        named.filter_map(|(id, name, vpc)| Some((vpc.id.clone()?, (id.clone(), name.clone())))).collect()
     }
 
     /// Every account and Region that is served, the own one included.

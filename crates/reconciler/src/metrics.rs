@@ -62,6 +62,10 @@ metrics! {
     new_exposures "NewExposures",
     /// Failures for good that were not told of before, and again once a period.
     new_failures "NewFailures",
+    /// Places whose API calls no trail announces.
+    trails_missing "TrailsMissing",
+    /// Places of which nobody can tell whether a trail announces their API calls.
+    trails_unknown "TrailsUnknown",
 }
 
 impl Metrics {

@@ -4,14 +4,14 @@
 
 use crate::{
     Binding, Bindings, Bound, Candidate, Claimed, ClientToken, Fault, Hint, Intent, LayerMark, Lease, LoopKey,
-    OutcomeEvent, Pinned, Record, StackMemory,
+    OutcomeEvent, Pinned, Record, StackMemory, Trail,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use topology::stacks::{Change, ChangeSet, ResourceDrift};
 use topology::{
-    Control, Directive, Place, Receipt, ResourceId, Scope, Seen, Slot, StackId, Standing, Subject, Topology,
+    Control, ControlId, Directive, Place, Receipt, ResourceId, Scope, Seen, Slot, StackId, Standing, Subject, Topology,
     TopologyId, Verb, VpcId, VpcName,
 };
 
@@ -188,6 +188,12 @@ pub enum ExecutionState {
     Failed,
 }
 
+/// CloudTrail, as far as it decides whether API calls are announced.
+pub trait Trails: Sync {
+    /// Every trail that covers the place's Region, those of other Regions and of the organization included.
+    fn trails(&self, place: &Place) -> impl Future<Output = Result<Vec<Trail>, Fault>> + Send;
+}
+
 /// What the loop remembers, read only.
 pub trait LedgerRead: Sync {
     /// Directives in force or expired lately, repairs of the last hour, ids that we created.
@@ -237,6 +243,22 @@ pub trait Ledger: LedgerRead {
         binding: &Binding,
         rebind: bool,
     ) -> impl Future<Output = Result<Pinned, Fault>> + Send;
+    /// Takes a pin back, if it is still this one, and with the last of a topology that it was ever bound here.
+    fn unpin(
+        &self,
+        place: &Place,
+        topology: &TopologyId,
+        name: &VpcName,
+        binding: &Binding,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Notes whether nothing of one control is left of a retired topology; answers of which controls that was noted before, and when
+    /// last.
+    fn retire(
+        &self,
+        key: &LoopKey,
+        nothing_left: bool,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<BTreeMap<ControlId, Timestamp>, Fault>> + Send;
     /// Raises the layer mark if it is higher than what is there (`force`: sets it, a confirmed roll-back); answers the mark in force.
     fn raise_layer(
         &self,

@@ -7,9 +7,10 @@ use crate::{
     Cause, Clock, Eyes, Fault, Hands, Ledger, LedgerRead, LoopKey, Outcome, Ports, ReadPorts, Report, Run, Served,
     Settings, Target,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
-use topology::{Control, Held, Mode, ResourceId, Topology};
+use topology::network::State;
+use topology::{Control, ControlId, Held, Mode, ResourceId, Topology};
 
 /// What one reconcile is asked to do.
 pub(crate) struct Ask {
@@ -52,15 +53,67 @@ where
         let barred = Some((why, remedy));
         return only_look::<C, _, _, _>(served, topology, ask, "enforce", barred, &ports.read(), settings).await;
     }
-    let mut binds = bind(&place, topology, ask.verify, ports.eyes, ports.ledger, ports.clock.now()).await?;
+    let mut binds = bind(
+        &place,
+        topology,
+        &served.named_by_others(topology),
+        ask.verify,
+        ports.eyes,
+        ports.ledger,
+        ports.clock.now(),
+    )
+    .await?;
     let fresh = !binds.pins.is_empty() || (served.layer.is_some() && served.layer != in_force);
     pin(&mut binds, ports.ledger).await?;
     let Some((target, held)) = target::<C>(served, topology, ask, binds) else { return Ok(None) };
-    if target.bound.vpcs.is_empty() {
-        return Ok(Some(unbound::<C>(&target, "enforce", held, ports.clock.now())));
+    let report = match target.bound.vpcs.is_empty() {
+        true => Some(unbound::<C>(&target, "enforce", held, ports.clock.now())),
+        false => enforce::<C>(&target, ports.hands, ports.ledger, ports.clock, settings, run)
+            .await?
+            .map(|report| with_held(Report { fresh, ..report }, held)),
+    };
+    match report {
+        Some(report) if topology.state == State::Retired => {
+            let whole = target.hinted.is_empty();
+            Ok(Some(left(report, topology, whole, ports.ledger, ports.clock.now()).await))
+        }
+        report => Ok(report),
     }
-    let report = enforce::<C>(&target, ports.hands, ports.ledger, ports.clock, settings, run).await?;
-    Ok(report.map(|report| with_held(Report { fresh, ..report }, held)))
+}
+
+/// What one control says of a retired topology counts so long: each sweep says it anew, and they are an hour apart at most.
+const SAID: SignedDuration = SignedDuration::from_hours(2);
+
+/// Says whether anything of Plumbline's is left of a retired topology. `whole`: all of it was looked at.
+async fn left(mut report: Report, topology: &Topology, whole: bool, ledger: &impl Ledger, now: Timestamp) -> Report {
+    let own = report.key.control;
+    let clean = matches!(report.overall, Outcome::InSync | Outcome::Applied) && report.held.is_empty();
+    if clean && !whole {
+        return report;
+    }
+    let noted = match ledger.retire(&report.key, clean, now).await {
+        Ok(noted) => noted,
+        Err(fault) => {
+            tracing::warn!(topology = %topology.id, control = %own, %fault, "not noted what is left");
+            return report;
+        }
+    };
+    if !clean {
+        return report;
+    }
+    let lately = |control: &ControlId| noted.get(control).is_some_and(|at| now.duration_since(*at) <= SAID);
+    let kept = ControlId::ALL.iter().filter(|control| topology.keeps(**control) && **control != own);
+    let waits: Vec<&str> = kept.filter(|control| !lately(control)).map(|control| control.name()).collect();
+    report.retired = waits.is_empty() && !lately(&own);
+    report.notes.push(match waits.is_empty() {
+        true => format!("{} is retired, and nothing of Plumbline's is left: its stack can be deleted", topology.id),
+        false => format!(
+            "{} is retired, and nothing of {own} is left; before its stack can be deleted: {}",
+            topology.id,
+            waits.join(", ")
+        ),
+    });
+    report
 }
 
 /// Only looks. `mode`: `observe` by the document, `plan` by hand; `enforce` where `barred` says why it may not do more.
@@ -83,7 +136,16 @@ where
         return Ok(None);
     }
     let place = served.place_of(topology);
-    let binds = bind(&place, topology, ask.verify, ports.eyes, ports.ledger, ports.clock.now()).await?;
+    let binds = bind(
+        &place,
+        topology,
+        &served.named_by_others(topology),
+        ask.verify,
+        ports.eyes,
+        ports.ledger,
+        ports.clock.now(),
+    )
+    .await?;
     let Some((target, held)) = target::<C>(served, topology, ask, binds) else { return Ok(None) };
     if target.bound.vpcs.is_empty() {
         return Ok(Some(unbound::<C>(&target, mode, held, ports.clock.now())));
@@ -100,7 +162,7 @@ fn target<'a, C: Control>(
 ) -> Option<(Target<'a>, Vec<Held>)> {
     C::desired(topology)?;
     let Ask { resources, causes, first_seen, by_hand, reason, verify: _ } = ask;
-    let Binds { bound, pins: _, learned: _, held } = binds;
+    let Binds { bound, pins: _, learned: _, held, gone: _ } = binds;
     let key = LoopKey { place: bound.place.clone(), topology: topology.id.clone(), control: C::ID };
     let layer = served.layer.clone();
     Some((Target { topology, key, bound, hinted: resources, causes, first_seen, by_hand, reason, layer }, held))

@@ -253,6 +253,9 @@ pub struct Report {
     pub older_layer: bool,
     /// Names of resources that something else keeps changing back.
     pub flapping: Vec<String>,
+    /// The topology is retired, and this run found first that nothing of Plumbline's is left of it.
+    #[serde(default)]
+    pub retired: bool,
     /// When the first event behind this run happened; `None` for a sweep and by hand.
     pub first_seen: Option<Timestamp>,
     /// When the run ended.

@@ -250,6 +250,7 @@ pub(crate) fn begin<A: Action>(target: &Target<'_>, mode: &str, plan: &Plan<A>, 
         by_order: false,
         older_layer: false,
         flapping: vec![],
+        retired: false,
         first_seen: target.first_seen,
         finished: now,
     }

@@ -2,8 +2,8 @@
 
 use crate::decode::stack_settled;
 use crate::stacks::of_event;
-use crate::tell::{tell_refused, tell_vanished};
-use crate::{Clock, Error, Ledger, Metrics, Outbox, Served};
+use crate::tell::{tell_refused, tell_silent, tell_vanished};
+use crate::{Announced, Clock, Error, Ledger, Metrics, Outbox, Served, Trails, announced};
 use serde::Serialize;
 use serde_json::Value;
 use topology::{Place, TopologyId};
@@ -17,6 +17,8 @@ pub struct Swept {
     pub requested: Vec<(Place, TopologyId)>,
     /// Topologies that the ledger knows and the layer does not hold any more. Nothing of their network is touched.
     pub vanished: Vec<(Place, TopologyId)>,
+    /// Whether API calls are announced at all, place by place.
+    pub announced: Vec<(Place, Announced)>,
     /// What was counted.
     #[serde(skip)]
     pub metrics: Metrics,
@@ -24,8 +26,16 @@ pub struct Swept {
 
 /// Handles one invocation of the sweep function: a schedule, a stack event, or anything else by hand. `Err`: invoke it again,
 /// some controls may not have been asked.
-pub async fn sweep<L, O, K>(event: &Value, served: &Served, ledger: &L, outbox: &O, clock: &K) -> Result<Swept, Error>
+pub async fn sweep<T, L, O, K>(
+    event: &Value,
+    served: &Served,
+    trails: &T,
+    ledger: &L,
+    outbox: &O,
+    clock: &K,
+) -> Result<Swept, Error>
 where
+    T: Trails,
     L: Ledger,
     O: Outbox,
     K: Clock,
@@ -38,6 +48,11 @@ where
     outbox.request(&requested, &why).await?;
     let mut swept = Swept { why, requested, ..Swept::default() };
     tell_refused(served, ledger, outbox, clock, &mut swept.metrics).await;
+    for place in served.places() {
+        let heard = announced(&place, &trails.trails(&place).await);
+        swept.announced.push((place, heard));
+    }
+    tell_silent(&swept.announced, ledger, outbox, clock, &mut swept.metrics).await;
     for place in served.places() {
         for id in ledger.known(&place).await? {
             let broken = served.refused.iter().any(|document| document.topology.as_ref() == Some(&id));

@@ -3,7 +3,8 @@
 mod page;
 
 use crate::{
-    Cause, Clock, Fault, Ledger, LoopKey, Metrics, Outbox, Outcome, OutcomeEvent, RefusedDocument, Report, Run, Served,
+    Announced, Cause, Clock, Fault, Ledger, LoopKey, Metrics, Outbox, Outcome, OutcomeEvent, RefusedDocument, Report,
+    Run, Served,
 };
 use jiff::{SignedDuration, Timestamp};
 use page::{EXPOSED, FAILED, Hidden, News, Page, contained, hidden, kind_of};
@@ -64,6 +65,12 @@ pub(crate) async fn tell(
         let by = who(report).map(|by| format!(", lately by {by}")).unwrap_or_default();
         let line = format!("{}: something keeps changing {names}{by}", subject(&report.key));
         events.push(event(report, "Flapping", line, page));
+    }
+    if report.retired {
+        let id = &report.key.topology;
+        let line = format!("{id} is retired, and nothing of Plumbline's is left: its stack can be deleted");
+        let page = say.once(&format!("Topology Retired#{id}"), BROKEN_AGAIN).await;
+        events.push(event(report, "Topology Retired", line, page));
     }
     if report.event_path_blind {
         // A sweep may overtake one event by chance; a second within a day is a broken path. The trail belongs to the place, not
@@ -173,6 +180,48 @@ pub(crate) async fn tell_vanished(
             headline: format!("{id} is no longer among the readable documents: its network is left as it is, and unwatched"),
             detail: serde_json::json!({ "topology": id, "remedy": "bring the document back, or take this as the end of its enforcement" }),
             page: say.once(&format!("Topology Missing#{id}"), BROKEN_AGAIN).await,
+        });
+    }
+    send(&events, outbox, metrics).await;
+}
+
+/// Tells of places whose API calls are not announced, or of which nobody can tell.
+pub(crate) async fn tell_silent(
+    places: &[(Place, Announced)],
+    ledger: &impl Ledger,
+    outbox: &impl Outbox,
+    clock: &impl Clock,
+    metrics: &mut Metrics,
+) {
+    let mut events = vec![];
+    for (place, heard) in places {
+        let (kind, headline, why, remedy) = match heard {
+            Announced::Yes => continue,
+            Announced::No { why, remedy } => {
+                metrics.trails_missing += 1;
+                tracing::error!(%place, why, "API calls are not announced: drift waits for the sweep");
+                let headline = format!(
+                    "API calls in {place} are not announced: drift there waits for the sweep, and nobody is named for it: {why}; {remedy}"
+                );
+                ("Trail Missing", headline, why, remedy)
+            }
+            Announced::Unknown { why, remedy } => {
+                metrics.trails_unknown += 1;
+                tracing::warn!(%place, why, "it cannot be told whether API calls are announced");
+                let headline =
+                    format!("it cannot be told whether a trail announces the API calls in {place}: {why}; {remedy}");
+                ("Trail Unknown", headline, why, remedy)
+            }
+        };
+        let say = Once { ledger, place: place.clone(), clock, deadline: None };
+        events.push(OutcomeEvent {
+            detail_type: kind.into(),
+            place: place.clone(),
+            topology: None,
+            control: None,
+            headline,
+            detail: serde_json::json!({ "account": place.account, "region": place.region, "why": why, "remedy": remedy }),
+            page: say.once(kind, BROKEN_AGAIN).await,
         });
     }
     send(&events, outbox, metrics).await;

@@ -81,6 +81,16 @@ impl Topology {
         }
     }
 
+    /// Whether the document says anything of a control.
+    pub fn keeps(&self, control: ControlId) -> bool {
+        match control {
+            ControlId::SecurityGroups => self.security_groups.is_some(),
+            ControlId::FlowLogs => self.flow_logs.is_some(),
+            ControlId::Nat => self.nat.is_some(),
+            ControlId::PrivateLink => self.connections.is_some(),
+        }
+    }
+
     /// The mode of one control.
     pub fn mode(&self, control: ControlId) -> Mode {
         self.modes.get(&control).copied().unwrap_or(self.mode)

@@ -660,3 +660,59 @@ fn an_acceptance_taken_back_refuses_and_a_refusal_is_final() {
     let already = Receipt { already: true, ..Receipt::default() };
     assert!(matches!(action.inverse(&already), Inverse::None(_)));
 }
+
+#[test]
+fn of_a_retired_topology_nobody_more_is_let_in_and_whoever_is_in_is_in_the_way() {
+    let mut offer = Offer::new(declared(vec![accept(PARTNER, None)]));
+    offer.desired.retired = true;
+    assert_snapshot!(offer.plan(), @"in sync: nothing to do");
+    offer.connected(PARTNER);
+    offer.connect(PARTNER);
+    let refused = offer.connect(OTHER);
+    offer.put(&refused, ConnectionState::Rejected);
+    let plan = offer.plan();
+    assert!(plan.steps.is_empty(), "somebody's traffic: {plan}");
+    let held: Vec<(&str, &str)> = plan.held.iter().map(|held| (held.name.as_str(), held.why.as_str())).collect();
+    assert_eq!(
+        held,
+        [
+            (
+                "api/vpce-00000000000000004",
+                "a connection of account 222233334444 is available, and the service is to go"
+            ),
+            (
+                "api/vpce-00000000000000005",
+                "a connection of account 222233334444 is pendingAcceptance, and the service is to go"
+            ),
+        ]
+    );
+    assert!(
+        plan.held[0].remedy.contains(r#"{"reject":"vpce-00000000000000004","reason":"…"}"#),
+        "{}",
+        plan.held[0].remedy
+    );
+
+    // A person's word, or the document's, ends it.
+    let endpoint = "vpce-00000000000000004".into();
+    offer.by_hand(Verb::Reject, &endpoint, 1);
+    offer.declared().otherwise = Otherwise::Reject;
+    assert_eq!((offer.plan().steps.len(), offer.plan().held.len()), (2, 0));
+    offer.declared().withdraw = Otherwise::Reject;
+    offer.standing.directives.clear();
+    let plan = offer.plan();
+    assert_eq!((plan.steps.len(), plan.held.len()), (2, 0));
+    assert_eq!(plan.steps[1].caveat.as_deref(), Some("what its consumer sends through it ends at once"));
+}
+
+#[test]
+fn a_retired_service_without_a_load_balancer_or_gone_is_not_missed() {
+    let mut offer = Offer::new(declared(vec![Accept { who: Consumer::Own, at_most: Some(1), until: None }]));
+    offer.desired.retired = true;
+    offer.connected("111122223333");
+    assert!(offer.plan().is_empty(), "an endpoint of the same document goes with its stack");
+    offer.acceptance(false);
+    assert!(offer.plan().steps.iter().any(|step| step.contains), "nobody comes in unasked as long as it is there");
+    offer.acceptance(true);
+    offer.links.services.remove(&offer.service);
+    assert!(offer.plan().is_empty());
+}

@@ -805,3 +805,34 @@ fn a_vpc_that_is_gone() {
          to do: deploy the stack that holds it again, then rebind the topology to the new VPC
     ");
 }
+
+#[test]
+fn of_a_retired_topology_rules_between_groups_go_so_that_the_groups_can() {
+    let mut network = Network::build(three_tiers());
+    network.desired.retire();
+    assert_snapshot!(network.plan(), @r"
+    drift
+      drift     main/database (sg-00000000000000004): extra ingress tcp 5432 from tasks (sgr-0000000000000000a)
+      drift     main/tasks (sg-00000000000000006): extra ingress tcp 0-65535 from alb (sgr-0000000000000000b)
+    steps
+      1. revoke ingress tcp 5432 from sg-00000000000000006 (sgr-0000000000000000a) on main/database (sg-00000000000000004)
+         note: connections that are already tracked survive the revoke until they end or time out
+      2. revoke ingress tcp 0-65535 from sg-00000000000000002 (sgr-0000000000000000b) on main/tasks (sg-00000000000000006)
+         note: connections that are already tracked survive the revoke until they end or time out
+    ");
+    network.enforce();
+    assert!(network.plan().is_empty());
+    let others = |rule: &twin::ec2::Rule| matches!(&rule.peer, ObservedPeer::Group { id, .. } if *id != rule.group);
+    assert!(!network.ec2.rules.values().any(others), "AWS deletes no group that another one's rule names");
+    assert!(network.ec2.rules.len() > 3, "what admits ranges, and the group itself, goes with its group");
+
+    // The stack deletes them one by one.
+    let database = network.id("database");
+    network.ec2.rules.retain(|_, rule| rule.group != database);
+    network.ec2.groups.remove(&database);
+    assert!(network.plan().is_empty(), "what is gone is not missed");
+    // As long as they are there, they are kept from the world.
+    let alb = network.id("alb");
+    network.ec2.authorize(&alb, Direction::Ingress, &[Permission::tcp(22, 22, "0.0.0.0/0")]).unwrap();
+    assert!(network.plan().steps.iter().any(|step| step.contains));
+}

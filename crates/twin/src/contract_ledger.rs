@@ -30,6 +30,7 @@ pub async fn ledger(ledger: &impl Ledger, salt: &str) {
     directives(ledger, salt).await;
     sayings(ledger, salt).await;
     claims(ledger, salt).await;
+    retirement(ledger, salt).await;
     race(ledger, salt).await;
     stacks(ledger, salt).await;
 }
@@ -123,6 +124,43 @@ async fn bindings(ledger: &impl Ledger, salt: &str) {
     let elsewhere = Place::new("111122223333", "us-east-1");
     assert!(!ledger.known(&elsewhere).await.expect("known").contains(&one), "places are kept apart");
     assert!(ledger.bindings(&elsewhere, &one).await.expect("bindings").is_empty());
+}
+
+async fn retirement(ledger: &impl Ledger, salt: &str) {
+    let nat = LoopKey { control: ControlId::Nat, ..key(salt, "retired") };
+    let groups = LoopKey { control: ControlId::SecurityGroups, ..nat.clone() };
+    let noted = async |key: &LoopKey, nothing_left, when| ledger.retire(key, nothing_left, when).await.expect("retire");
+    assert_eq!(noted(&nat, false, at(0)).await, [].into(), "nothing to take back");
+    assert_eq!(noted(&nat, true, at(1)).await, [].into());
+    assert_eq!(noted(&groups, true, at(2)).await, [(ControlId::Nat, at(1))].into());
+    let both = [(ControlId::SecurityGroups, at(2)), (ControlId::Nat, at(1))];
+    assert_eq!(noted(&nat, true, at(3)).await, both.into(), "what was, not what is");
+    let later = [(ControlId::SecurityGroups, at(2)), (ControlId::Nat, at(3))];
+    assert_eq!(noted(&nat, false, at(4)).await, later.into());
+    assert_eq!(noted(&groups, true, at(5)).await, [(ControlId::SecurityGroups, at(2))].into(), "something came back");
+    assert_eq!(noted(&key(salt, "another"), true, at(6)).await, [].into(), "topologies are kept apart");
+
+    let (here, id) = (place(), nat.topology.clone());
+    let (main, side) = (VpcName::from("main"), VpcName::from("side"));
+    let vpc =
+        |name: &str| Binding { vpc: format!("vpc-{name}-{salt}-retired").into(), cidr: "10.0.0.0/16".into(), at: T };
+    for (name, vpc) in [(&main, vpc("a")), (&side, vpc("b"))] {
+        assert_eq!(ledger.pin(&here, &id, name, &vpc, false).await.expect("pin"), Pinned::Yes);
+    }
+    ledger.unpin(&here, &id, &main, &vpc("other")).await.expect("unpin");
+    assert_eq!(ledger.bindings(&here, &id).await.expect("bindings").len(), 2, "it is bound to another one");
+    ledger.unpin(&here, &id, &main, &vpc("a")).await.expect("unpin");
+    ledger.unpin(&here, &id, &main, &vpc("a")).await.expect("unpin again");
+    assert_eq!(ledger.holder(&here, &vpc("a").vpc).await.expect("holder"), None);
+    assert!(ledger.known(&here).await.expect("known").contains(&id), "one VPC is left");
+    ledger.unpin(&here, &id, &side, &vpc("b")).await.expect("unpin");
+    assert!(!ledger.known(&here).await.expect("known").contains(&id), "nothing is left to miss");
+    assert_eq!(
+        ledger.pin(&here, &id, &main, &vpc("c"), false).await.expect("pin"),
+        Pinned::Yes,
+        "and it may be bound anew"
+    );
+    assert!(ledger.known(&here).await.expect("known").contains(&id));
 }
 
 async fn layers(ledger: &impl Ledger, salt: &str) {

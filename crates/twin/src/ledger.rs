@@ -8,8 +8,8 @@ use reconciler::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use topology::{
-    Directive, Effect, Place, Receipt, Repair, ResourceId, Slot, StackId, Standing, Subject, TopologyId, Verb, VpcId,
-    VpcName,
+    ControlId, Directive, Effect, Place, Receipt, Repair, ResourceId, Slot, StackId, Standing, Subject, TopologyId, Verb,
+    VpcId, VpcName,
 };
 
 #[derive(Debug, Default)]
@@ -21,6 +21,7 @@ struct Tables {
     records: Vec<Record>,
     directives: Vec<(Place, Directive)>,
     said: BTreeMap<(Place, String), Timestamp>,
+    retired: BTreeMap<(Place, TopologyId), BTreeMap<ControlId, Timestamp>>,
     /// When each place was claimed, by what the places are of.
     slots: BTreeMap<(LoopKey, String), BTreeMap<ResourceId, Timestamp>>,
     made: BTreeMap<(Place, TopologyId), Timestamp>,
@@ -187,6 +188,42 @@ impl reconciler::Ledger for Ledger {
                 Ok(Pinned::Yes)
             }
         }
+    }
+
+    async fn unpin(
+        &self,
+        place: &Place,
+        topology: &TopologyId,
+        name: &VpcName,
+        binding: &Binding,
+    ) -> Result<(), Fault> {
+        let mut tables = self.write("unpin")?;
+        let key = (place.clone(), topology.clone());
+        if let Some(bindings) = tables.bindings.get_mut(&key) {
+            if bindings.get(name).is_some_and(|known| known.vpc == binding.vpc) {
+                bindings.remove(name);
+            }
+            if bindings.is_empty() {
+                tables.bindings.remove(&key);
+            }
+        }
+        Ok(())
+    }
+
+    async fn retire(
+        &self,
+        key: &LoopKey,
+        nothing_left: bool,
+        at: Timestamp,
+    ) -> Result<BTreeMap<ControlId, Timestamp>, Fault> {
+        let mut tables = self.write("retire")?;
+        let noted = tables.retired.entry((key.place.clone(), key.topology.clone())).or_default();
+        let before = noted.clone();
+        match nothing_left {
+            true => noted.insert(key.control, at),
+            false => noted.remove(&key.control),
+        };
+        Ok(before)
     }
 
     async fn raise_layer(

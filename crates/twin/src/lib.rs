@@ -29,6 +29,7 @@ mod outbox;
 mod rig;
 mod routes;
 mod routes_ports;
+mod trails;
 
 pub use clock::Clock;
 pub use dice::Dice;
@@ -44,6 +45,7 @@ pub use nat_ports::{TwinNat, zone_id};
 pub use outbox::{Outbox, Sent};
 pub use rig::{Call, LOGICAL_ID_TAG, Twin, World};
 pub use routes_ports::LOGICAL_ID;
+pub use trails::Trails;
 
 /// What every implementation of a port must do: run by the twins and by the adapters alike.
 pub mod contract {

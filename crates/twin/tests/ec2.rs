@@ -28,8 +28,10 @@ fn world() -> World {
     let group = state.create_group(&vpc, "web").unwrap();
     let bound = Bound { place: place(), topology: "t".into(), vpcs: [("main".into(), vpc.clone())].into() };
     let groups = BTreeMap::from([("web".into(), DesiredGroup::default())]);
-    let desired =
-        Desired { vpcs: [("main".into(), DesiredVpc { groups, ..DesiredVpc::default() })].into(), ranges: vec![] };
+    let desired = Desired {
+        vpcs: [("main".into(), DesiredVpc { groups, ..DesiredVpc::default() })].into(),
+        ..Desired::default()
+    };
     World { ec2: TwinEc2::new(state), vpc, group, bound, desired }
 }
 

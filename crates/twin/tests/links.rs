@@ -106,7 +106,7 @@ fn world() -> World {
         withdraw: Otherwise::Hold,
         principals: None,
     };
-    let desired = Desired { topology: "t".into(), services: [("api".into(), declared)].into() };
+    let desired = Desired { topology: "t".into(), services: [("api".into(), declared)].into(), retired: false };
     let bound = Bound { place: place(), topology: "t".into(), vpcs: [("main".into(), vpc.clone())].into() };
     World { links: TwinLinks::new(state), service, endpoint, vpc, bound, desired }
 }

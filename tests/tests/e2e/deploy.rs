@@ -42,22 +42,37 @@ impl Documents {
         fs::remove_dir_all(self.0.join(name)).unwrap();
     }
 
+    /// Renames one document's folder.
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.0.join(from), self.0.join(to)).unwrap();
+    }
+
     /// Deploys template.yaml with these documents as its layer; answers the ARN of the layer's version.
     pub(crate) fn deploy(&self, stage: &Stage) -> String {
-        let answer = Command::new(root().join(".venv/localcloud/bin/python"))
-            .current_dir(root())
-            .args(["-m", "localcloud.deploy", "--quiet", "--template", "template.yaml"])
-            .args(["--stack", CONTROL_PLANE, "--parameter", "RecheckSeconds=1", "--parameter", "ConfigRule=on"])
-            .args(["--endpoint", stage.endpoint(), "--region", stage.region()])
-            .arg("--binaries")
-            .arg(binaries())
-            .arg("--topologies")
-            .arg(&self.0)
-            .output()
-            .expect("the local cloud's Python is there; scripts/test installs it");
-        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
-        let outputs: serde_json::Value = serde_json::from_slice(&answer.stdout).expect("outputs");
-        outputs["TopologiesLayer"].as_str().expect("the layer").to_owned()
+        self.deploy_with(stage, &[]).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The same with parameters; why not, if it fails.
+    pub(crate) fn deploy_with(&self, stage: &Stage, parameters: &[&str]) -> Result<String, String> {
+        let mut command = deployer(stage);
+        command.args(["--template", "template.yaml", "--stack", CONTROL_PLANE]);
+        command.args(["--parameter", "RecheckSeconds=1", "--parameter", "ConfigRule=on"]);
+        for parameter in parameters {
+            command.args(["--parameter", parameter]);
+        }
+        let out = run(command.arg("--binaries").arg(binaries()).arg("--topologies").arg(&self.0))?;
+        let outputs: serde_json::Value = serde_json::from_str(&out).expect("outputs");
+        Ok(outputs["TopologiesLayer"].as_str().expect("the layer").to_owned())
+    }
+
+    /// Renders one document and makes its network's stack, `network-<name>`.
+    pub(crate) fn deploy_network(&self, stage: &Stage, name: &str) {
+        let template = self.0.join(name).join("network.json");
+        let rendered = run(Command::new(binaries().join("plumb")).arg("render").arg(self.path(name)));
+        fs::write(&template, rendered.unwrap_or_else(|why| panic!("{why}"))).unwrap();
+        let stack = format!("network-{name}");
+        let made = run(deployer(stage).arg("--template").arg(&template).args(["--stack", &stack]));
+        assert!(made.is_ok(), "{made:?}");
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -69,6 +84,27 @@ impl Drop for Documents {
     fn drop(&mut self) {
         // A temporary folder that is left behind fails no test.
         _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Deletes a stack, as `aws cloudformation delete-stack` does; why not, if it fails.
+pub(crate) fn delete_stack(stage: &Stage, stack: &str) -> Result<(), String> {
+    run(deployer(stage).args(["--delete", "--stack", stack])).map(|_| ())
+}
+
+fn deployer(stage: &Stage) -> Command {
+    let mut command = Command::new(root().join(".venv/localcloud/bin/python"));
+    command.current_dir(root()).args(["-m", "localcloud.deploy", "--quiet"]);
+    command.args(["--endpoint", stage.endpoint(), "--region", stage.region()]);
+    command
+}
+
+/// What a command prints; what it complains of, if it fails.
+fn run(command: &mut Command) -> Result<String, String> {
+    let answer = command.output().expect("the local cloud's Python and plumb are there; scripts/test makes them");
+    match answer.status.success() {
+        true => Ok(String::from_utf8_lossy(&answer.stdout).into_owned()),
+        false => Err(String::from_utf8_lossy(&answer.stderr).into_owned()),
     }
 }
 

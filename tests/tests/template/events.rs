@@ -56,6 +56,18 @@ fn patterns_are_as_narrow_as_the_facts_allow() {
     }
 }
 
+/// The sweep asks whether a trail logs the calls of every service that a rule listens to.
+#[test]
+fn what_rules_listen_to_is_what_a_trail_must_log() {
+    let mut heard = BTreeSet::new();
+    for (_, pattern) in template().patterns() {
+        let sources = pattern.pointer("/detail/eventSource").map(list).unwrap_or_default();
+        heard.extend(sources.into_iter().filter_map(Value::as_str).map(ToOwned::to_owned));
+    }
+    let asked: BTreeSet<_> = reconciler::EVENT_SOURCES.iter().map(ToString::to_string).collect();
+    assert_eq!(heard.difference(&asked).collect::<Vec<_>>(), Vec::<&String>::new(), "calls that may be lost unseen");
+}
+
 fn leaves(value: &Value, at: &str) -> Vec<String> {
     match value {
         Value::Object(map) => map.iter().flat_map(|(key, value)| leaves(value, &format!("{at}/{key}"))).collect(),

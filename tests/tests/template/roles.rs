@@ -13,6 +13,7 @@ const NO_RESOURCE: &[&str] = &[
     "config:PutEvaluations",
     "cloudformation:BatchDescribeTypeConfigurations",
     "cloudformation:DescribeStackDriftDetectionStatus",
+    "cloudtrail:DescribeTrails",
     "elasticloadbalancing:DescribeLoadBalancers",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
@@ -251,7 +252,10 @@ fn one_role_is_lent_to_one_service() {
         }
         assert_eq!(lent.len(), 1);
         assert_eq!(lent[0]["Action"], "iam:PassRole");
-        assert_eq!(lent[0]["Resource"], "FlowLogsDeliveryRole.Arn");
+        assert_eq!(
+            lent[0]["Resource"],
+            "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}-flow-logs-delivery-${AWS::Region}"
+        );
         let to = json!({ "StringEquals": { "iam:PassedToService": "vpc-flow-logs.amazonaws.com" } });
         assert_eq!(lent[0]["Condition"], to);
     }

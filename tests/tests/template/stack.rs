@@ -22,6 +22,31 @@ fn what_holds_data_outlives_the_stack() {
     assert_eq!(ledger["TimeToLiveSpecification"]["AttributeName"], "ttl");
 }
 
+/// What an earlier stack left is not made again, so it may be no part of this one: all else knows it by its name. CloudFormation refuses
+/// a template in which something that is there refers to something that is not.
+#[test]
+fn what_outlives_the_stack_by_name_is_known_by_name() {
+    let template = template();
+    let kept: Vec<&str> = template
+        .resources()
+        .filter(|(_, resource)| resource["Condition"] == "FirstInstall")
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(kept, ["FlowLogsDeliveryRole", "Ledger"]);
+    for section in ["Globals", "Resources", "Outputs"] {
+        let text = template.section(section).to_string();
+        for name in &kept {
+            for reference in [format!("\"{name}\""), format!("\"{name}.Arn\"")] {
+                let uses = text.matches(&reference).count();
+                let itself = usize::from(section == "Resources" && reference == format!("\"{name}\""));
+                assert_eq!(uses, itself, "{section}: {reference}: write its name, with ${{AWS::StackName}}");
+            }
+        }
+    }
+    assert_eq!(template.properties("Ledger")["TableName"], "${AWS::StackName}-ledger");
+    assert_eq!(template.global("Environment")["Variables"]["PLUMBLINE_LEDGER"], "${AWS::StackName}-ledger");
+}
+
 /// CloudFormation answers "'null' values are not allowed in templates", event patterns included; cfn-lint does not know it
 /// (<https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1378>).
 #[test]

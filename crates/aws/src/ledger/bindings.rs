@@ -4,9 +4,10 @@ use super::item::{self, Item, text};
 use super::keys;
 use super::table::{Expression, Refused, Table, Transacted, Written};
 use aws_sdk_dynamodb::types::AttributeValue;
-use reconciler::{Binding, Bindings, Fault, FaultClass, LayerMark, Pinned};
-use std::collections::BTreeSet;
-use topology::{Place, TopologyId, VpcId, VpcName};
+use jiff::Timestamp;
+use reconciler::{Binding, Bindings, Fault, FaultClass, LayerMark, LoopKey, Pinned};
+use std::collections::{BTreeMap, BTreeSet};
+use topology::{ControlId, Place, TopologyId, VpcId, VpcName};
 
 /// Two people rebinding the same name at once; the second sees what the first did.
 const RACES: usize = 3;
@@ -66,6 +67,49 @@ pub(super) async fn pin(
         }
     }
     Err(Fault::new("rebind", FaultClass::Retryable, "somebody else is binding the same VPC"))
+}
+
+pub(super) async fn unpin(
+    table: &Table,
+    place: &Place,
+    topology: &TopologyId,
+    name: &VpcName,
+    binding: &Binding,
+) -> Result<(), Fault> {
+    let pk = keys::topology(place, topology);
+    let same = Expression::new("#vpc = :vpc").with(":vpc", text(binding.vpc.as_str()));
+    let mine = Expression::new("attribute_not_exists(#pk) OR (#topology = :topology AND #name = :name)")
+        .with(":topology", text(topology.as_str()))
+        .with(":name", text(name.as_str()));
+    let writes = vec![
+        table.delete_in(&pk, &keys::binding(name), same)?,
+        table.delete_in(&keys::place(place), &keys::holder(&binding.vpc), mine)?,
+    ];
+    // Refused: somebody bound it otherwise meanwhile, or another control forgot it first.
+    table.transact(writes).await?;
+    if of(table, place, topology).await?.is_empty() {
+        table.delete(&keys::place(place), &keys::known(topology)).await?;
+    }
+    Ok(())
+}
+
+/// What was noted before this.
+pub(super) async fn retire(
+    table: &Table,
+    key: &LoopKey,
+    nothing_left: bool,
+    at: Timestamp,
+) -> Result<BTreeMap<ControlId, Timestamp>, Fault> {
+    let LoopKey { place, topology, control } = key;
+    // Placeholders of attributes are letters.
+    let attribute = |control: &ControlId| control.name().replace('-', "_");
+    let change = match nothing_left {
+        true => Expression::new(&format!("SET #{} = :at", attribute(control))).with(":at", item::value(&at)?),
+        false => Expression::new(&format!("REMOVE #{}", attribute(control))),
+    };
+    let before = table.exchange(&keys::topology(place, topology), keys::RETIRED, change).await?.unwrap_or_default();
+    let noted = ControlId::ALL.iter().filter(|control| before.contains_key(&attribute(control)));
+    noted.map(|control| Ok((*control, item::attribute(&before, &attribute(control))?))).collect()
 }
 
 /// A pin to be written.

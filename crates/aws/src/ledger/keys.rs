@@ -23,6 +23,7 @@ const LONGEST: usize = 512;
 pub(super) const LEASE: &str = "lease";
 pub(super) const LAYER: &str = "layer";
 pub(super) const MADE: &str = "made";
+pub(super) const RETIRED: &str = "retired";
 pub(super) const CLAIM: &str = "claim#";
 pub(super) const TOPOLOGY: &str = "topology#";
 pub(super) const VPC: &str = "vpc#";

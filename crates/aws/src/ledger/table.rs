@@ -185,6 +185,20 @@ impl Table {
         }
     }
 
+    /// Changes an item, whatever it is; answers the one before.
+    pub(super) async fn exchange(&self, pk: &str, sk: &str, change: Expression) -> Result<Option<Item>, Fault> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key(pk, sk)))
+            .update_expression(&change.text)
+            .set_expression_attribute_names(change.names())
+            .set_expression_attribute_values(change.values())
+            .return_values(ReturnValue::AllOld);
+        Ok(request.send().await.map_err(|error| fault("UpdateItem", &error))?.attributes)
+    }
+
     /// Deletes an item and answers it.
     pub(super) async fn delete(&self, pk: &str, sk: &str) -> Result<Option<Item>, Fault> {
         let request = self.client.delete_item().table_name(&self.name).set_key(Some(key(pk, sk)));

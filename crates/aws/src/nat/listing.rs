@@ -3,7 +3,7 @@
 use super::mapping::{self, Unreadable};
 use crate::clients::Regional;
 use crate::errors::fault;
-use crate::network::filter;
+use crate::network::{FILTER_VALUES, filter};
 use crate::route_tables::route_tables;
 use aws_sdk_arczonalshift::types::AutoshiftExecutionStatus;
 use reconciler::{Fault, FaultClass};
@@ -17,14 +17,16 @@ pub(super) type ByVpc<T> = BTreeMap<VpcId, Vec<T>>;
 /// Every gateway of these VPCs, in any state.
 pub(super) async fn gateways(clients: &Regional, vpcs: &[&str]) -> Result<ByVpc<ObservedGateway>, Fault> {
     const OPERATION: &str = "DescribeNatGateways";
-    let request = clients.ec2.describe_nat_gateways().filter(filter("vpc-id", vpcs.iter().copied()));
-    let mut pages = request.into_paginator().send();
     let mut found = ByVpc::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| fault(OPERATION, &error))?;
-        for gateway in page.nat_gateways() {
-            let read = mapping::gateway(gateway).map_err(|problem| problem.fault(OPERATION))?;
-            found.entry(vpc(OPERATION, gateway.vpc_id())?).or_default().push(read);
+    for chunk in vpcs.chunks(FILTER_VALUES) {
+        let request = clients.ec2.describe_nat_gateways().filter(filter("vpc-id", chunk.iter().copied()));
+        let mut pages = request.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| fault(OPERATION, &error))?;
+            for gateway in page.nat_gateways() {
+                let read = mapping::gateway(gateway).map_err(|problem| problem.fault(OPERATION))?;
+                found.entry(vpc(OPERATION, gateway.vpc_id())?).or_default().push(read);
+            }
         }
     }
     Ok(found)
@@ -37,15 +39,17 @@ pub(super) async fn subnets(
     vpcs: &[&str],
 ) -> Result<ByVpc<ObservedSubnet>, Fault> {
     const OPERATION: &str = "DescribeSubnets";
-    let request = clients.ec2.describe_subnets().filters(filter("vpc-id", vpcs.iter().copied()));
-    let mut pages = request.into_paginator().send();
     let mut found = ByVpc::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| fault(OPERATION, &error))?;
-        for subnet in page.subnets() {
-            let read = mapping::subnet(subnet, region.as_str()).map_err(|problem| problem.fault(OPERATION))?;
-            if let Some(read) = read {
-                found.entry(vpc(OPERATION, subnet.vpc_id())?).or_default().push(read);
+    for chunk in vpcs.chunks(FILTER_VALUES) {
+        let request = clients.ec2.describe_subnets().filters(filter("vpc-id", chunk.iter().copied()));
+        let mut pages = request.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| fault(OPERATION, &error))?;
+            for subnet in page.subnets() {
+                let read = mapping::subnet(subnet, region.as_str()).map_err(|problem| problem.fault(OPERATION))?;
+                if let Some(read) = read {
+                    found.entry(vpc(OPERATION, subnet.vpc_id())?).or_default().push(read);
+                }
             }
         }
     }
@@ -103,7 +107,21 @@ fn vpc(operation: &str, id: Option<&str>) -> Result<VpcId, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clients::wire::Wire;
+    use crate::clients::wire::{Reply, Wire};
+
+    #[tokio::test]
+    async fn a_filter_holds_no_more_than_aws_takes() {
+        let ids: Vec<String> = (0..450).map(|n| format!("vpc-{n}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let nothing = Reply::Ok("<DescribeNothingResponse/>");
+        let wire = Wire::answering(&[nothing; 9]);
+        let clients = wire.clients.regional(wire.clients.home()).unwrap();
+        assert!(gateways(&clients, &ids).await.unwrap().is_empty());
+        assert!(subnets(&clients, &"eu-west-1".into(), &ids).await.unwrap().is_empty());
+        assert!(tables(&clients, &ids).await.unwrap().is_empty());
+        let values: Vec<usize> = wire.calls().iter().map(|body| body.matches("Filter.1.Value.").count()).collect();
+        assert_eq!(values, [200, 200, 50, 200, 200, 50, 200, 200, 50]);
+    }
 
     #[tokio::test]
     async fn a_region_without_the_service_is_no_failure_and_a_silent_service_is_one() {

@@ -70,6 +70,7 @@ fn told(message: &mut String, report: &Report) {
         by_order: _,
         older_layer,
         flapping,
+        retired: _,
         first_seen,
         finished,
     } = report;
@@ -237,6 +238,7 @@ mod tests {
             by_order: true,
             older_layer: false,
             flapping: vec![],
+            retired: false,
             first_seen: Some(at),
             finished: at,
         }

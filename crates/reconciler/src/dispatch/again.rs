@@ -81,11 +81,11 @@ pub(crate) async fn again(
             (least.max(doubled).min(Settings::LONGEST_DELAY), attempt + 1)
         }
         Because::Moving(least) => (least.max(settings.recheck), 0),
-        Because::Waiting(until) if until > settings.recheck => (until, attempt),
-        Because::Waiting(_) => {
-            // Nobody says how long it takes: what has taken long is not expected at every moment.
+        Because::Waiting(until) => {
+            // What has taken long is not expected at every moment, whatever time is named: that may be a pace, each sweep begins another
+            // chain of it, and they would add up.
             let age = since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
-            ((age / PATIENCE).clamp(settings.recheck, Settings::LONGEST_DELAY), attempt)
+            (until.max(age / PATIENCE).clamp(settings.recheck, Settings::LONGEST_DELAY), attempt)
         }
     };
     let since = |hint: &Hint| Some(hint.chain_since.unwrap_or(now));

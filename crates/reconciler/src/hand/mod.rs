@@ -300,7 +300,16 @@ where
     let Some(record) = records.into_iter().find(|record| record.token.0 == token) else {
         return Err(cannot(format!("no action of {id} ({}) has the token {token}: status shows the last ones", C::ID)));
     };
-    let binds = crate::bind::bind(&place, topology, true, ports.eyes, ports.ledger, ports.clock.now()).await?;
+    let binds = crate::bind::bind(
+        &place,
+        topology,
+        &served.named_by_others(topology),
+        true,
+        ports.eyes,
+        ports.ledger,
+        ports.clock.now(),
+    )
+    .await?;
     let target = Target {
         topology,
         key,

@@ -171,3 +171,69 @@ async fn a_rebind_takes_no_other_topologys_vpc() {
     let answer = world.by_hand(rebind).await;
     assert!(!answer.ok && answer.summary.contains("main of shop already"), "{}", answer.summary);
 }
+
+#[tokio::test]
+async fn a_vpc_that_two_documents_claim_before_either_is_bound_is_held_for_both_with_both_names() {
+    let mut world = World::raw(shop("shop", "enforce"));
+    world.served.topologies.push(naming("other", &world.vpc));
+    world.expose();
+    for _ in 0..2 {
+        let outcome = world.sweep().await;
+        assert_eq!(outcome.reports.len(), 2);
+        for report in &outcome.reports {
+            let why = held(&report.overall);
+            assert!(
+                why.contains("main of shop") && why.contains("main of other") && why.contains(world.vpc.as_str()),
+                "{why}"
+            );
+        }
+        assert_eq!(world.writes(), Vec::<String>::new());
+    }
+    assert!(world.ledger.known(&place()).await.unwrap().is_empty(), "whoever looks first must not win");
+
+    // The tags name nobody any more: one document is left to declare it.
+    world.ec2.outside(|ec2| ec2.vpcs.get_mut(&world.vpc).unwrap().tags.clear());
+    let outcome = world.sweep().await;
+    assert!(held(&outcome.reports[0].overall).contains("no VPC is tagged"), "{:?}", outcome.reports[0].overall);
+    assert_eq!(outcome.reports[1].overall, Outcome::Applied);
+}
+
+#[tokio::test]
+async fn a_vpc_named_by_id_whose_tags_name_a_stranger_is_held_with_both_names() {
+    let mut world = World::raw(shop("shop", "enforce"));
+    world.served.topologies = vec![naming("other", &world.vpc)];
+    let report = world.swept().await;
+    assert!(held(&report.overall).contains("main of shop"), "{:?}", report.overall);
+    // A person may choose all the same.
+    let rebind = json!({"rebind": {"topology": "other", "vpc": "main", "to": world.vpc.as_str(), "reason": "INC-1"}});
+    assert!(world.by_hand(rebind).await.ok);
+    assert_eq!(world.swept().await.overall, Outcome::Applied);
+}
+
+#[tokio::test]
+async fn an_event_of_a_vpc_that_no_topology_declares_is_ignored_quietly() {
+    let world = World::new().await;
+    let stranger = world.ec2.outside(|ec2| {
+        let vpc = ec2.create_vpc("10.9.0.0/16").unwrap();
+        ec2.create_group(&vpc, "app").unwrap()
+    });
+    let outcome = world.dispatch(&[world.open(&stranger, 22, "0.0.0.0/0")]).await;
+    assert!(outcome.reports.is_empty() && outcome.failed.is_empty());
+    assert_eq!(world.writes(), Vec::<String>::new());
+    let sent = world.outbox.take();
+    assert_eq!((sent.events.len(), sent.resent.len(), sent.dead.len()), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn what_is_known_is_known_by_the_id_whatever_the_file_is_called() {
+    let mut world = World::new().await;
+    let before = (pins(&world), world.ledger.records(&world.key(), 100).await.unwrap());
+    // A document says nothing of its file: read anew from another folder, it is the same topology.
+    let text = "version: 1\nid: shop\nenvironment: production\nmode: enforce\nvpcs:\n  main:\n    cidr: 10.0.0.0/16\n    \
+                availability_zones: [a]\n    security_groups: { alb: {}, app: {} }\n";
+    let read = |file: &str| topology::document::read_all([(file.to_owned(), text.to_owned())]).topologies;
+    assert_eq!(read("shop/topology.yaml"), read("renamed/topology.yaml"));
+    world.served.topologies = read("renamed/topology.yaml");
+    world.swept().await;
+    assert_eq!((pins(&world), world.ledger.records(&world.key(), 100).await.unwrap()), before);
+}

@@ -13,6 +13,8 @@ mod hand;
 mod layers;
 mod leases;
 mod modes;
+mod retirement;
+mod scale;
 mod stacks;
 mod sweeping;
 mod telling;

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use topology::security_groups::{Direction, SecurityGroups};
 use topology::{ControlId, Place, ResourceId, Topology, VpcId};
 use twin::ec2::{Ec2, Permission};
-use twin::{Call, Clock, Ledger, Outbox, Sent, TwinEc2};
+use twin::{Call, Clock, Ledger, Outbox, Sent, Trails, TwinEc2};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-west-1";
@@ -22,6 +22,7 @@ pub(crate) const REGION: &str = "eu-west-1";
 pub(crate) struct World {
     pub(crate) ec2: TwinEc2,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) trails: Trails,
     pub(crate) outbox: Outbox,
     pub(crate) clock: Arc<Clock>,
     pub(crate) served: Served,
@@ -86,6 +87,7 @@ impl World {
         Self {
             ec2: TwinEc2::new(ec2),
             ledger: Arc::new(Ledger::default()),
+            trails: Trails::default(),
             outbox: Outbox::default(),
             clock: Arc::new(Clock::default()),
             served: Served { topologies: vec![topology], refused: vec![], layer: None, home: place() },

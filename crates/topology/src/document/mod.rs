@@ -18,6 +18,7 @@ pub use problem::{Position, Problem, Problems, Related};
 pub use schema::schema;
 
 use crate::core::{AccountId, Region, TopologyId, VpcId, VpcName};
+use crate::network::{FlowDestination, FlowLog, Vpc};
 use crate::topology::Topology;
 use check::Check;
 use decode::{Collector, De};
@@ -110,6 +111,27 @@ pub fn read_all(files: impl IntoIterator<Item = (String, String)>) -> Catalog {
         }
     }
 
+    for (index, share, span) in readings
+        .iter()
+        .enumerate()
+        .flat_map(|(index, reading)| reading.shares.iter().map(move |(share, span)| (index, share, *span)))
+    {
+        let differs = |other: &&(Share, Span)| other.0.place == share.place && other.0.how != share.how;
+        let others = readings.iter().enumerate().filter(|(other, _)| *other != index);
+        let mut others = others.filter_map(|(other, reading)| Some((other, reading.shares.iter().find(differs)?)));
+        let Some((other, (theirs, place))) = others.next() else { continue };
+        let ((file, text), (other_file, other_text)) = (&files[index], &files[other]);
+        let title = format!("{} {}, and {} in another document", share.place.said(), share.how, theirs.how);
+        let help = "write the same in both, or give each network a place of its own; until then neither is enforced";
+        let draft = Draft::new(span, share.place.code(), title).help(help);
+        let mut conflict = Problems::new(file, text, vec![draft]);
+        conflict.relate(other_file, other_text, *place, "the other one");
+        match &mut problems[index] {
+            Some(problems) => problems.append(conflict),
+            none => *none = Some(conflict),
+        }
+    }
+
     let mut catalog = Catalog::default();
     for (((file, _), reading), problems) in files.into_iter().zip(readings).zip(problems) {
         match (problems, reading.topology) {
@@ -135,11 +157,68 @@ enum Claim {
     },
 }
 
+/// Where flow logs go. Several networks may record there, if they agree how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Recorded {
+    /// A log group has one retention.
+    LogGroup { account: Option<AccountId>, region: Option<Region>, name: String },
+    /// A folder of a bucket has one layout, or no table reads it.
+    Folder { bucket: String, prefix: String },
+}
+
+impl Recorded {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::LogGroup { .. } => "retention-twice",
+            Self::Folder { .. } => "layout-twice",
+        }
+    }
+
+    fn said(&self) -> String {
+        match self {
+            Self::LogGroup { account: _, region: _, name } => format!("the log group `{name}` is kept for"),
+            Self::Folder { bucket, prefix } => format!("`{bucket}/{prefix}` is written as"),
+        }
+    }
+}
+
+/// A place that flow logs go to, and how.
+struct Share {
+    place: Recorded,
+    how: String,
+}
+
+impl Share {
+    /// Every place that a VPC's flow logs go to.
+    fn of(topology: &Topology, vpc: &Vpc) -> Vec<Self> {
+        let filled = |text: &str| {
+            let account = topology.account.as_ref().map_or("{account}", AccountId::as_str);
+            let region = topology.region.as_ref().map_or("{region}", Region::as_str);
+            text.replace("{account}", account).replace("{region}", region)
+        };
+        let share = |log: &FlowLog| match &log.destination {
+            FlowDestination::CloudWatch { log_group, retention_days } => {
+                let (account, region) = (topology.account.clone(), topology.region.clone());
+                let how = retention_days.map_or("ever".to_owned(), |days| format!("{days} days"));
+                Self { place: Recorded::LogGroup { account, region, name: log_group.clone() }, how }
+            }
+            FlowDestination::S3 { bucket, prefix, parquet, hive, hourly } => {
+                let words = [(*parquet, "parquet", "text"), (*hourly, "hourly", "daily"), (*hive, "hive", "plain")];
+                let how = words.map(|(is, yes, no)| if is { yes } else { no }).join(" ");
+                let place = Recorded::Folder { bucket: filled(bucket), prefix: prefix.clone().unwrap_or_default() };
+                Self { place, how }
+            }
+        };
+        vpc.flow_logs.iter().flatten().map(share).collect()
+    }
+}
+
 /// All that was found out about one document.
 struct Reading {
     topology: Option<Topology>,
     id: Option<TopologyId>,
     claims: Vec<(Claim, Span)>,
+    shares: Vec<(Share, Span)>,
     drafts: Vec<Draft>,
 }
 
@@ -158,7 +237,7 @@ impl Reading {
                 }
             }
         });
-        let mut reading = Self { topology: None, id: None, claims: vec![], drafts: vec![] };
+        let mut reading = Self { topology: None, id: None, claims: vec![], shares: vec![], drafts: vec![] };
         if let Some((document, whole)) = document.as_ref().and_then(At::get) {
             reading.topology = check::topology(Check::new(&collector), document, whole.first_line(text));
             if let Some((id, span)) = document.id.read_at() {
@@ -177,6 +256,9 @@ impl Reading {
                     let (account, region) = (topology.account.clone(), topology.region.clone());
                     reading.claims.push((Claim::StackResource { account, region, of: of.to_string() }, span));
                 }
+                let known = reading.topology.as_ref();
+                let shares = known.and_then(|known| Some(Share::of(known, known.vpcs.get(entry.name.as_str())?)));
+                reading.shares.extend(shares.into_iter().flatten().map(|share| (share, entry.name_span)));
             }
         }
         reading.drafts = collector.drafts.into_inner();

@@ -12,7 +12,7 @@ use super::judge::{Verdict, judge};
 use super::planner::{Builder, Rank};
 use super::{Change, ConnectionRef, ConnectionState, ObservedConnection, Places, ServiceRef};
 use crate::core::{AccountId, Drift, Held, ResourceId, Severity, StackId, Step};
-use crate::network::{EndpointService, Otherwise};
+use crate::network::{Consumer, EndpointService, Otherwise};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,6 +62,40 @@ pub(super) fn plan(builder: &mut Builder<'_>, unit: &Unit<'_>, observed: &[Obser
     }
     for (connection, verdict) in waiting().filter(|(_, verdict)| limited(verdict)) {
         asking(builder, unit, connection, *verdict, &mut rooms);
+    }
+}
+
+/// AWS deletes no endpoint service with a connection that is in or asks to be (`ExistingVpcEndpointConnections`,
+/// <https://docs.aws.amazon.com/vpc/latest/privatelink/configure-endpoint-service.html>). One that the document or a person wants
+/// refused is refused; the others are somebody's traffic, and a person says when that ends.
+pub(super) fn retire(builder: &mut Builder<'_>, unit: &Unit<'_>, observed: &[ObservedConnection]) {
+    let own = unit.declared.accept.iter().any(|entry| entry.who == Consumer::Own);
+    for connection in in_order(observed) {
+        let ObservedConnection { endpoint, owner, state, since: _, region: _ } = connection;
+        let asks = *state == ConnectionState::PendingAcceptance;
+        // An endpoint that the same document declares goes with the same stack, before the service.
+        let goes_by_itself = own && *owner == builder.place.account;
+        if !(state.is_in() || asks) || goes_by_itself {
+            continue;
+        }
+        let verdict = judge(&builder.place.account, unit.declared, connection, builder.standing);
+        let declared = if asks { unit.declared.otherwise } else { unit.declared.withdraw };
+        let refused = matches!(verdict, Verdict::Rejected(_) | Verdict::Denied(_)) || declared == Otherwise::Reject;
+        let summary = format!("a connection of account {owner} is {state}, and the service is to go");
+        builder.drift(unit, connection, Severity::Advice, summary.clone());
+        if !refused {
+            let remedy = format!(
+                r#"ask its consumer to delete {endpoint}, or cut it off: {{"reject":"{endpoint}","reason":"…"}}; until then AWS deletes neither the service nor its stack"#
+            );
+            builder.hold(unit, connection, summary, remedy);
+        } else if *state == ConnectionState::Pending {
+            builder.wait(SignedDuration::ZERO, format!("{endpoint} is being set up: it can be rejected once it is up"));
+        } else if builder.turn(false) {
+            let caveat = (!asks).then(|| "what its consumer sends through it ends at once".into());
+            let why = "the topology is retired".to_owned();
+            let rank = if asks { Rank::Refuse } else { Rank::Withdraw };
+            builder.step(rank, Step { caveat, ..Step::new(reject(unit, connection, why)) });
+        }
     }
 }
 

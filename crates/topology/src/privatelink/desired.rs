@@ -16,4 +16,6 @@ pub struct Desired {
     pub topology: TopologyId,
     /// By name in the document.
     pub services: BTreeMap<ServiceName, EndpointService>,
+    /// The topology is retired: nobody more is let in, and whoever is in stands in the way of deleting the service.
+    pub retired: bool,
 }

@@ -40,7 +40,7 @@ pub fn pick(desired: &Desired, name: &ServiceName, sighting: &Sighting) -> Pick 
 
 /// Whether tags say that a service is the declared one. Anybody who may create tags can say so.
 pub fn claims(desired: &Desired, name: &ServiceName, tags: &BTreeMap<String, String>) -> bool {
-    let Desired { topology, services: _ } = desired;
+    let Desired { topology, services: _, retired: _ } = desired;
     let tag = |key: &str| tags.get(key).map(String::as_str);
     tag(TOPOLOGY_TAG) == Some(topology.as_str()) && tag(SERVICE_TAG) == Some(name.as_str())
 }

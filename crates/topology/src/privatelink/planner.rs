@@ -38,6 +38,7 @@ pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standi
             None | Some(Seen::Unknown(Unseen::OutOfScope)) => {}
             Some(Seen::Unknown(Unseen::Failed { retryable, why })) => builder.blind(*retryable, name, why),
             Some(Seen::Absent) => builder.blind(true, name, "it was not looked at"),
+            Some(Seen::Present(sighting)) if desired.retired => builder.retire(name, declared, sighting),
             Some(Seen::Present(sighting)) => builder.service(name, declared, sighting),
         }
     }
@@ -103,6 +104,30 @@ impl<'a> Builder<'a> {
             Seen::Present(all) => {
                 let unit = Unit { service: &service, declared, stack: found.stack.as_ref(), gate };
                 connections::plan(self, &unit, all);
+            }
+            Seen::Unknown(unseen) => self.unseen(name, unseen),
+            Seen::Absent => self.blind(true, name, "its connections were not looked at"),
+        }
+    }
+
+    /// A service goes with its stack, and AWS deletes none that still has connections.
+    fn retire(&mut self, name: &ServiceName, declared: &EndpointService, sighting: &Sighting) {
+        let Sighting { vpc, balancer: _, candidates } = sighting;
+        let found = match pick(self.desired, name, sighting) {
+            Pick::One(at) => candidates.get(at),
+            Pick::None => None,
+            Pick::Several => return self.several(name, vpc.as_str(), candidates),
+        };
+        let Some(found) = found else { return };
+        self.first = self.steps.len();
+        let service = ServiceRef { key: self.place.key(found.id.clone()), name: name.to_string() };
+        // As long as it is there, nobody comes in unasked.
+        self.acceptance(&service, found);
+        match &found.connections {
+            Seen::Present(all) => {
+                let gate = Gate::Shut("the topology is retired".into());
+                let unit = Unit { service: &service, declared, stack: found.stack.as_ref(), gate };
+                connections::retire(self, &unit, all);
             }
             Seen::Unknown(unseen) => self.unseen(name, unseen),
             Seen::Absent => self.blind(true, name, "its connections were not looked at"),

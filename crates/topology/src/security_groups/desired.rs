@@ -14,6 +14,23 @@ pub struct Desired {
     /// The address ranges of every VPC of the topology: what is inside. An undeclared source beyond them is an exposure.
     /// Empty: nobody said, and every private range counts as inside.
     pub ranges: Vec<IpNet>,
+    /// The topology is retired: what is gone is not missed.
+    pub retired: bool,
+}
+
+impl Desired {
+    /// What is left to keep of a topology that is retired: its groups without the rules that name another of them. AWS deletes no
+    /// group that a rule of another one names (`DependencyViolation`,
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html>), and the stack that deletes the groups knows
+    /// nothing of the rules. Those that admit ranges go with their group and may be needed until then.
+    pub fn retire(&mut self) {
+        self.retired = true;
+        for (name, group) in self.vpcs.values_mut().flat_map(|vpc| &mut vpc.groups) {
+            for rules in [&mut group.ingress, &mut group.egress].into_iter().flatten() {
+                rules.retain(|rule| !matches!(&rule.peer, DesiredPeer::Group(other) if other != name));
+            }
+        }
+    }
 }
 
 /// The declared groups of one VPC.

@@ -20,9 +20,9 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// The plan. See [`super`] for the rules that it follows.
 pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standing: &Standing) -> Plan<Change> {
-    let Desired { vpcs, ranges } = desired;
+    let Desired { vpcs, ranges, retired } = desired;
     let bound: BTreeSet<&VpcId> = observed.vpcs.values().filter_map(Seen::present).map(|vpc| &vpc.id).collect();
-    let mut builder = Builder { place, standing, plan: Plan::default(), steps: vec![] };
+    let mut builder = Builder { place, standing, retired: *retired, plan: Plan::default(), steps: vec![] };
     for (name, declared) in vpcs {
         match observed.vpcs.get(name) {
             // Not bound, or not asked for: the loop knows and says so.
@@ -30,6 +30,7 @@ pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standi
             Some(Seen::Unknown(Unseen::Failed { retryable, why })) => {
                 builder.blind(Unseen::Failed { retryable: *retryable, why: format!("{name}: {why}") });
             }
+            Some(Seen::Absent) if *retired => {}
             Some(Seen::Absent) => builder.vpc_gone(name),
             Some(Seen::Present(seen)) => builder.vpc(&Context::new(place, name, declared, seen, ranges, &bound)),
         }
@@ -40,6 +41,8 @@ pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standi
 struct Builder<'a> {
     place: &'a Place,
     standing: &'a Standing,
+    /// Groups go with their stack, and are not missed.
+    retired: bool,
     plan: Plan<Change>,
     /// Each with its rank and the index of its unit's first step, to which its edges are relative.
     steps: Vec<(Rank, usize, Step<Change>)>,
@@ -58,7 +61,7 @@ impl Builder<'_> {
                     }
                     self.group(context, full, declared, group);
                 }
-                Some(Seen::Absent) if declared.optional => {}
+                Some(Seen::Absent) if declared.optional || self.retired => {}
                 Some(Seen::Absent) => self.group_gone(id.as_str(), name, full),
                 Some(Seen::Unknown(Unseen::OutOfScope)) => {}
                 Some(Seen::Unknown(Unseen::Failed { retryable, why })) => {
@@ -180,7 +183,7 @@ impl Builder<'_> {
 
     /// Puts the steps of every group in one line, by rank, and makes edges point to places in that line.
     fn finish(self) -> Plan<Change> {
-        let Self { place: _, standing: _, mut plan, steps } = self;
+        let Self { place: _, standing: _, retired: _, mut plan, steps } = self;
         let mut order: Vec<usize> = (0..steps.len()).collect();
         order.sort_by_key(|index| steps.get(*index).map(|(rank, _, _)| *rank));
         let mut position = vec![0; steps.len()];

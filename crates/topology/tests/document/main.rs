@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test crate; its helpers are not test functions")]
 
 mod catalog;
+mod contradictions;
 mod groups;
 mod hostile;
 mod network;

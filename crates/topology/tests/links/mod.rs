@@ -65,7 +65,8 @@ impl Offer {
         let service = links.create_service(std::slice::from_ref(&balancer), true, tags).unwrap();
         let principals = declared.principals.clone().unwrap_or_else(|| vec!["*".into()]);
         links.permit(&service, &principals, &[]).unwrap();
-        let desired = Desired { topology: "partners".into(), services: [("api".into(), declared)].into() };
+        let desired =
+            Desired { topology: "partners".into(), services: [("api".into(), declared)].into(), retired: false };
         let standing = Standing::at("2026-11-23T03:00:00Z".parse().unwrap());
         Self { links, desired, vpc, balancer, service, standing }
     }

@@ -55,7 +55,8 @@ pub(crate) fn group(ingress: Vec<DesiredRule>) -> DesiredGroup {
 pub(crate) fn desired(groups: impl IntoIterator<Item = (&'static str, DesiredGroup)>) -> Desired {
     let groups = groups.into_iter().map(|(name, group)| (name.into(), group)).collect();
     let vpc = DesiredVpc { groups, ..DesiredVpc::default() };
-    Desired { vpcs: [("main".into(), vpc)].into(), ranges: vec!["10.0.0.0/16".parse().unwrap()] }
+    let ranges = vec!["10.0.0.0/16".parse().unwrap()];
+    Desired { vpcs: [("main".into(), vpc)].into(), ranges, ..Desired::default() }
 }
 
 /// The load balancer, the tasks behind it, and their database.

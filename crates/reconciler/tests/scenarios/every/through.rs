@@ -13,7 +13,7 @@ use std::future::poll_fn;
 use std::sync::Mutex;
 use std::task::Poll;
 use topology::{
-    Control, Directive, Place, Receipt, ResourceId, Scope, Seen, Slot, StackId, Standing, Subject, Topology,
+    Control, ControlId, Directive, Place, Receipt, ResourceId, Scope, Seen, Slot, StackId, Standing, Subject, Topology,
     TopologyId, Verb, VpcId, VpcName,
 };
 use twin::Dice;
@@ -166,6 +166,8 @@ behind! { LedgerRead, false:
 
 behind! { Ledger, true:
     fn pin(place: &Place, topology: &TopologyId, name: &VpcName, binding: &Binding, rebind: bool) -> Pinned;
+    fn unpin(place: &Place, topology: &TopologyId, name: &VpcName, binding: &Binding) -> ();
+    fn retire(key: &LoopKey, nothing_left: bool, at: Timestamp) -> BTreeMap<ControlId, Timestamp>;
     fn raise_layer(place: &Place, topology: &TopologyId, mark: &LayerMark, force: bool) -> LayerMark;
     fn lease(key: &LoopKey, owner: &str, now: Timestamp, lasts: SignedDuration) -> Option<Lease>;
     fn intend(lease: &Lease, intent: &Intent) -> Option<ClientToken>;

@@ -205,6 +205,9 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     }
     names::distinct(check, "endpoint service", services);
     desired.ranges = resolved.values().map(|vpc: &crate::Vpc| vpc.cidr.into()).collect();
+    if state == State::Retired {
+        desired.retire();
+    }
     let mut privatelink = privatelink::services(check, services, &around);
     privatelink::connect_own(&mut privatelink, &resolved);
     endpoints::consistent(check, entries, &resolved, &desired, &privatelink);
@@ -220,8 +223,11 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     let topology = id.clone();
     let nat =
         (!gateways.is_empty()).then_some(crate::nat::Desired { topology, production, maintenance, vpcs: gateways });
-    let connections = (!privatelink.is_empty())
-        .then(|| crate::privatelink::Desired { topology: id.clone(), services: privatelink.clone() });
+    let connections = (!privatelink.is_empty()).then(|| crate::privatelink::Desired {
+        topology: id.clone(),
+        services: privatelink.clone(),
+        retired: state == State::Retired,
+    });
     Some(Topology {
         id,
         environment,

@@ -65,6 +65,10 @@ pub(super) fn nat(
         );
     }
     if *mode == model::NatMode::Regional {
+        if let Some((_, span)) = tier.read_at() {
+            let help = "leave `tier` out, or write `mode: per-az`";
+            check.wrong(span, "nat-tier", "a regional NAT gateway stands in no tier", help);
+        }
         return Some(Nat::Regional);
     }
     let public: Vec<&TierName> =
@@ -107,6 +111,7 @@ pub(super) fn nat(
             return None;
         }
     };
+    never(check, declared(home.as_str()), span);
     let home_zones: Vec<ZoneLetter> = tiers
         .get(&home)
         .map(|tier| tier.subnets.iter().map(|subnet| subnet.zone.clone()).collect())
@@ -142,6 +147,48 @@ pub(super) fn nat(
     Some(Nat::Zonal { tier: home, zones: needed.into_iter().cloned().collect() })
 }
 
+/// A gateway has a public address, in the tier that it stands in.
+fn never(check: Check<'_>, home: Option<&Entry<model::Tier>>, gateways: Span) {
+    let Some(Entry { name, value, .. }) = home else { return };
+    let ips = value.value.as_ref().and_then(|tier| tier.public_ips.read_at());
+    if let Some((model::PublicIps::Never, span)) = ips {
+        check.push(
+            Draft::new(span, "public-ips", format!("tier `{name}` holds NAT gateways, which have public addresses"))
+                .related(gateways, "the gateways")
+                .help("write `public_ips: on-request`, or name another `tier` for the gateways"),
+        );
+    }
+}
+
+/// Addresses for gateways that can never be: no tier routes through NAT, or none of theirs can stand in that zone.
+fn unused(check: Check<'_>, written: &model::Nat, nat: &Nat, tiers: &BTreeMap<TierName, Tier>) {
+    let Some((entries, whole)) = written.addresses.read_at().filter(|(entries, _)| !entries.0.is_empty()) else {
+        return;
+    };
+    match nat {
+        Nat::None => {
+            let help = "leave `addresses` out, or write `route: nat` in the tiers that shall use them";
+            check.wrong(whole, "nat-addresses", "there is no NAT gateway that would have these addresses", help);
+        }
+        // Told where the addresses are read.
+        Nat::Regional => {}
+        Nat::Zonal { tier, zones: _ } => {
+            let subnets = tiers.get(tier).map(|tier| tier.subnets.as_slice()).unwrap_or_default();
+            let known = |name: &str| tiers.values().flat_map(|tier| &tier.subnets).any(|at| at.zone.as_str() == name);
+            for Entry { name, name_span, .. } in &entries.0 {
+                if known(name) && !subnets.iter().any(|subnet| subnet.zone.as_str() == name) {
+                    check.wrong(
+                        *name_span,
+                        "nat-address-zone",
+                        format!("no NAT gateway can stand in zone `{name}`: tier `{tier}` has no subnet there"),
+                        format!("give tier `{tier}` a subnet in zone `{name}`, or remove this address"),
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// What the `nat` control keeps of a VPC. A topology that is retired keeps none of what Plumbline made.
 pub(super) fn desired(
     check: Check<'_>,
@@ -169,6 +216,9 @@ pub(super) fn desired(
         }
     };
     let fields = written.nat.read();
+    if let Some(fields) = fields {
+        unused(check, fields, nat, tiers);
+    }
     DesiredVpc {
         gateways: if around.state == State::Retired { Gateways::None } else { gateways },
         homes,

@@ -1,15 +1,15 @@
 //! The controls that are put through every scenario.
 
-mod exposure;
 mod endpoints;
+mod exposure;
 mod flow_logs;
 mod nat;
 mod privatelink;
 mod routes;
 mod security_groups;
 
-pub(super) use exposure::Exposure;
 pub(super) use endpoints::Endpoints;
+pub(super) use exposure::Exposure;
 pub(super) use flow_logs::FlowLogs;
 pub(super) use nat::Nat;
 pub(super) use privatelink::PrivateLink;
