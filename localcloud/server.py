@@ -29,6 +29,8 @@ MODULES = (
     "bridge",
     "policies",
     "ec2",
+    "databases",
+    "containers",
     "load_balancers",
     "caches",
     "auto_scaling",
@@ -41,8 +43,6 @@ MODULES = (
     "cloudtrail",
     "control",
 )
-    "databases",
-    "containers",
 # What the emulators would read from the host and must not: the local cloud behaves the same on every machine.
 _ENVIRONMENT = {
     "BIND_HOST": HOST,

@@ -6,8 +6,8 @@
 
 pub mod core;
 pub mod document;
-pub mod exposure;
 pub mod endpoints;
+pub mod exposure;
 pub mod flow_logs;
 pub mod nat;
 pub mod network;

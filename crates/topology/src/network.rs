@@ -130,6 +130,8 @@ pub struct Tier {
     pub public_ips: Option<PublicIps>,
     /// Routes that its tables may have besides.
     pub extra_routes: Vec<ExtraRoute>,
+    /// The groups that things in it carry, and no others; `None` is not managed.
+    pub security_groups: Option<BTreeSet<GroupName>>,
 }
 
 /// A route that a tier's tables may have besides what its `route` says. One with a range and the id of a target is kept, any other is
@@ -201,8 +203,6 @@ impl TargetKind {
     pub fn is_internet(self) -> bool {
         matches!(self, Self::InternetGateway | Self::EgressOnlyInternetGateway | Self::CarrierGateway)
     }
-    /// The groups that things in it carry, and no others; `None` is not managed.
-    pub security_groups: Option<BTreeSet<GroupName>>,
 }
 
 /// Where a tier's default route goes.

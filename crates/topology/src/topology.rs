@@ -2,8 +2,8 @@
 
 use crate::core::{AccountId, ControlId, Region, ServiceName, TopologyId, VpcName};
 use crate::network::{EndpointService, Environment, StackRepair, State, Vpc};
-use crate::{exposure, flow_logs};
 use crate::{endpoints, nat, privatelink, routes, security_groups};
+use crate::{exposure, flow_logs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

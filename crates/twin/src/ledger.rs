@@ -8,8 +8,8 @@ use reconciler::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use topology::{
-    ControlId, Directive, Effect, Place, Receipt, Repair, ResourceId, Slot, StackId, Standing, Subject, TopologyId, Verb,
-    VpcId, VpcName,
+    ControlId, Directive, Effect, Place, Receipt, Repair, ResourceId, Slot, StackId, Standing, Subject, TopologyId,
+    Verb, VpcId, VpcName,
 };
 
 #[derive(Debug, Default)]

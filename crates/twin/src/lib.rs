@@ -2,8 +2,8 @@
 
 mod clock;
 mod contract_ec2;
-mod contract_exposure;
 mod contract_endpoints;
+mod contract_exposure;
 mod contract_flow_logs;
 mod contract_ledger;
 mod contract_links;
@@ -13,10 +13,10 @@ mod dice;
 pub mod ec2;
 mod ec2_control;
 mod ec2_ports;
-pub mod exposure;
-mod exposure_ports;
 pub mod endpoints;
 mod endpoints_ports;
+pub mod exposure;
+mod exposure_ports;
 pub mod flow_logs;
 mod flow_logs_ports;
 pub mod formation;
@@ -35,8 +35,8 @@ pub use clock::Clock;
 pub use dice::Dice;
 pub use ec2_control::STACK_TAG;
 pub use ec2_ports::TwinEc2;
-pub use exposure_ports::TwinEstate;
 pub use endpoints_ports::TwinEndpoints;
+pub use exposure_ports::TwinEstate;
 pub use flow_logs_ports::{DELIVERY_ROLE, TwinFlowLogs};
 pub use formation::Formation;
 pub use ledger::Ledger;
@@ -50,8 +50,8 @@ pub use trails::Trails;
 /// What every implementation of a port must do: run by the twins and by the adapters alike.
 pub mod contract {
     pub use crate::contract_ec2::{Ec2Port, security_groups};
-    pub use crate::contract_exposure::{Addresses, ExposurePort, exposure};
     pub use crate::contract_endpoints::{EndpointPort, Site, endpoints};
+    pub use crate::contract_exposure::{Addresses, ExposurePort, exposure};
     pub use crate::contract_flow_logs::{FlowLogsPort, flow_logs};
     pub use crate::contract_ledger::ledger;
     pub use crate::contract_links::{LinkPort, privatelink};

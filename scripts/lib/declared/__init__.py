@@ -6,7 +6,7 @@ reference topologies use, and the Describe calls of EC2, Elastic Load Balancing,
 
 from __future__ import annotations
 
-from . import exposure, endpoints, flow_logs, groups, nat, privatelink, routes
+from . import endpoints, exposure, flow_logs, groups, nat, privatelink, routes
 from .documents import Cloud, Difference, Topology, Unreadable, Verdict, load, load_all, vpc_ids
 
 __all__ = [

@@ -188,8 +188,8 @@ pub(crate) const EXPECTED: &[(&str, &[&str])] = &[
             "RoutesRequestedRule",
             "SecurityGroupsRequestedRule",
         ],
-            "ExposureRequestedRule",
-            "EndpointsRequestedRule",
+        "ExposureRequestedRule",
+        "EndpointsRequestedRule",
     ),
     (
         "plumbline/reconcile-requested.json",
@@ -200,8 +200,8 @@ pub(crate) const EXPECTED: &[(&str, &[&str])] = &[
             "RoutesRequestedRule",
             "SecurityGroupsRequestedRule",
         ],
-            "ExposureRequestedRule",
-            "EndpointsRequestedRule",
+        "ExposureRequestedRule",
+        "EndpointsRequestedRule",
     ),
     // Delivered by the schedule itself; no pattern may catch it as well.
     ("schedule/sweep.json", &[]),

@@ -123,7 +123,9 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         Some(model::StackRepair::Execute) => StackRepair::Execute,
     };
     let mut modes = BTreeMap::new();
-    if let Some(model::Controls { security_groups, flow_logs, nat, privatelink, routes, exposure, endpoints }) = controls.read() {
+    if let Some(model::Controls { security_groups, flow_logs, nat, privatelink, routes, exposure, endpoints }) =
+        controls.read()
+    {
         let written = [
             (ControlId::SecurityGroups, security_groups),
             (ControlId::FlowLogs, flow_logs),

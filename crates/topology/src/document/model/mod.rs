@@ -14,8 +14,8 @@ pub(crate) use network::{
     PublicIps, Route, S3Logs, StackResource, Tier, Traffic, Vpc,
 };
 pub(crate) use text::{
-    Account, Allocation, Cidr, Destination, Duration, Icmp, Peer, Ports, Protocol, RegionCode, Retention, Target,
-    StackWord, TimeOfDay, Zone,
+    Account, Allocation, Cidr, Destination, Duration, Icmp, Peer, Ports, Protocol, RegionCode, Retention, StackWord,
+    Target, TimeOfDay, Zone,
 };
 
 use super::wrap::{At, Named};

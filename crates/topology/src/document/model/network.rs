@@ -1,6 +1,6 @@
 //! VPCs as they are written.
 
-use super::{Allocation, Cidr, Destination, Duration, Retention, SecurityGroup, Target, StackWord, Undeclared, Zone};
+use super::{Allocation, Cidr, Destination, Duration, Retention, SecurityGroup, StackWord, Target, Undeclared, Zone};
 use crate::document::wrap::{At, Form, Named};
 use schemars::JsonSchema;
 use serde::Deserialize;
