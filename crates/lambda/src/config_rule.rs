@@ -5,9 +5,12 @@ use crate::log;
 use aws::{Access, AwsEvaluations, Clients, DynamoLedger, Network, SystemClock, home, served, setting};
 use reconciler::{Evaluated, Fault, Inspect, Look, ReadPorts, RefusedDocument, Run, Served, Sight, evaluate, inspect};
 use serde_json::Value;
+use topology::endpoints::Endpoints;
+use topology::exposure::Exposure;
 use topology::flow_logs::FlowLogs;
 use topology::nat::Nat;
 use topology::privatelink::PrivateLink;
+use topology::routes::Routes;
 use topology::security_groups::SecurityGroups;
 use topology::{Control, ControlId};
 
@@ -68,6 +71,9 @@ impl Inspect for Rule {
             ControlId::FlowLogs => self.see::<FlowLogs>(look).await,
             ControlId::Nat => self.see::<Nat>(look).await,
             ControlId::PrivateLink => self.see::<PrivateLink>(look).await,
+            ControlId::Routes => self.see::<Routes>(look).await,
+            ControlId::Endpoints => self.see::<Endpoints>(look).await,
+            ControlId::Exposure => self.see::<Exposure>(look).await,
         }
     }
 }

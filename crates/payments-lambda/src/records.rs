@@ -85,8 +85,7 @@ impl Records for Table {
     async fn add(&self, wanted: &Outcome, now: Timestamp) -> Result<Added, Fault> {
         match self.put_new(item(FINAL.into(), wanted, now)?).await? {
             None => Ok(Added::First),
-            Some(stands) if outcome(stands)? == *wanted => Ok(Added::Again),
-            Some(_) => Ok(Added::Other),
+            Some(stands) => Ok(if outcome(stands)? == *wanted { Added::Again } else { Added::Other }),
         }
     }
 

@@ -88,6 +88,9 @@ impl Topology {
             ControlId::FlowLogs => self.flow_logs.is_some(),
             ControlId::Nat => self.nat.is_some(),
             ControlId::PrivateLink => self.connections.is_some(),
+            ControlId::Routes => self.routes.is_some(),
+            ControlId::Endpoints => self.endpoints.is_some(),
+            ControlId::Exposure => self.exposure.is_some(),
         }
     }
 

@@ -142,8 +142,12 @@ async fn retirement(ledger: &impl Ledger, salt: &str) {
 
     let (here, id) = (place(), nat.topology.clone());
     let (main, side) = (VpcName::from("main"), VpcName::from("side"));
-    let vpc =
-        |name: &str| Binding { vpc: format!("vpc-{name}-{salt}-retired").into(), cidr: "10.0.0.0/16".into(), at: T };
+    let vpc = |name: &str| Binding {
+        vpc: format!("vpc-{name}-{salt}-retired").into(),
+        cidr: "10.0.0.0/16".into(),
+        stack: None,
+        at: T,
+    };
     for (name, vpc) in [(&main, vpc("a")), (&side, vpc("b"))] {
         assert_eq!(ledger.pin(&here, &id, name, &vpc, false).await.expect("pin"), Pinned::Yes);
     }

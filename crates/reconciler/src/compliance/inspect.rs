@@ -113,7 +113,9 @@ where
     let Some(desired) = declared else { return Ok(None) };
     let place = served.place_of(topology);
     let now = clock.now();
-    let Binds { bound, pins: _, held } = bind(&place, topology, true, eyes, ledger, now).await?;
+    let others = served.named_by_others(topology);
+    let Binds { bound, pins: _, learned: _, held, gone: _ } =
+        bind(&place, topology, &others, true, eyes, ledger, now).await?;
     let key = LoopKey { place, topology: topology.id.clone(), control: C::ID };
     let vpcs = bound.vpcs.iter().map(|(name, vpc)| (name.to_string(), vpc.clone())).collect();
     let mut sight = Sight {

@@ -26,6 +26,10 @@ pub enum ConfigType {
     Endpoint,
     /// `AWS::EC2::VPCEndpointService`
     EndpointService,
+    /// `AWS::EC2::NetworkInterface`
+    NetworkInterface,
+    /// `AWS::RDS::DBInstance`; its id is the `DbiResourceId`
+    DbInstance,
 }
 
 /// Which changes of an item wake a control.
@@ -50,6 +54,8 @@ impl ConfigType {
         Self::InternetGateway,
         Self::Endpoint,
         Self::EndpointService,
+        Self::NetworkInterface,
+        Self::DbInstance,
     ];
 
     /// Its name in items, events, scopes and evaluations.
@@ -65,6 +71,8 @@ impl ConfigType {
             Self::InternetGateway => "AWS::EC2::InternetGateway",
             Self::Endpoint => "AWS::EC2::VPCEndpoint",
             Self::EndpointService => "AWS::EC2::VPCEndpointService",
+            Self::NetworkInterface => "AWS::EC2::NetworkInterface",
+            Self::DbInstance => "AWS::RDS::DBInstance",
         }
     }
 
@@ -86,6 +94,8 @@ impl ConfigType {
             Self::InternetGateway => "igw",
             Self::Endpoint => "vpce",
             Self::EndpointService => "vpce-svc",
+            Self::NetworkInterface => "eni",
+            Self::DbInstance => "db",
         }
     }
 
@@ -108,6 +118,11 @@ impl ConfigType {
                 (Self::InternetGateway, When::Any),
             ],
             ControlId::PrivateLink => &[(Self::EndpointService, When::Any)],
+            ControlId::Routes => {
+                &[(Self::RouteTable, When::Any), (Self::Subnet, When::Any), (Self::InternetGateway, When::Any)]
+            }
+            ControlId::Endpoints => &[(Self::Endpoint, When::Any)],
+            ControlId::Exposure => &[(Self::NetworkInterface, When::Any), (Self::DbInstance, When::Any)],
         }
     }
 
@@ -119,6 +134,9 @@ impl ConfigType {
             ControlId::FlowLogs => &[Self::Vpc, Self::FlowLog],
             ControlId::Nat => &[Self::Vpc, Self::NatGateway, Self::RouteTable, Self::Subnet],
             ControlId::PrivateLink => &[Self::Vpc, Self::EndpointService],
+            ControlId::Routes => &[Self::Vpc, Self::RouteTable, Self::Subnet],
+            ControlId::Endpoints => &[Self::Vpc, Self::Endpoint],
+            ControlId::Exposure => &[Self::Vpc, Self::DbInstance],
         }
     }
 

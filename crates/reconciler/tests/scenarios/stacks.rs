@@ -136,7 +136,8 @@ async fn a_stack_that_settles_wakes_its_own_topologies_and_one_that_is_not_known
     world.served.topologies.push(shop("other", "enforce"));
     world.sweep().await;
     let asked = async |world: &World, event: Value| {
-        let swept = sweep(&event, &world.served, &*world.ledger, &world.outbox, &*world.clock).await.unwrap();
+        let swept =
+            sweep(&event, &world.served, &world.trails, &*world.ledger, &world.outbox, &*world.clock).await.unwrap();
         swept.requested.into_iter().map(|(_, id)| id.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(asked(&world, settled(STACK)).await, ["shop"]);
@@ -321,7 +322,15 @@ async fn an_event_of_another_stack_looks_at_none_and_one_of_ours_at_it() {
     assert_eq!(test.watch(settled(STACK)).await.stacks.len(), 1);
     let ended = json!({ "source": "aws.cloudformation", "detail-type": "CloudFormation Drift Detection Status Change",
         "detail": { "stack-id": STACK, "status-details": { "detection-status": "DETECTION_COMPLETE" } } });
-    let swept = sweep(&ended, &test.world.served, &*test.world.ledger, &test.world.outbox, &*test.world.clock).await;
+    let swept = sweep(
+        &ended,
+        &test.world.served,
+        &test.world.trails,
+        &*test.world.ledger,
+        &test.world.outbox,
+        &*test.world.clock,
+    )
+    .await;
     assert!(swept.unwrap().requested.is_empty(), "no control is asked");
     assert_eq!(test.watch(ended).await.stacks.into_values().next().unwrap(), "in sync");
 }

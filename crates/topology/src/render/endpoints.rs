@@ -72,10 +72,6 @@ fn names(template: &mut Template, id: &str, condition: Option<&str>) {
     template.output(format!("{id}DnsName"), "The endpoint's name".to_owned(), part(1), condition);
 }
 
-pub(super) fn endpoint_id(vpc: &VpcName, endpoint: &EndpointName) -> String {
-    logical(&[vpc.as_str(), endpoint.as_str()], "Endpoint")
-}
-
 fn over(vpc: &Vpc, tiers: &[TierName], id: impl Fn(&str, &str) -> String) -> Value {
     let subnets = vpc.subnets().filter(|(tier, _, _)| tiers.contains(tier));
     subnets.map(|(tier, _, subnet)| reference(&id(tier.as_str(), subnet.zone.as_str()))).collect()

@@ -72,14 +72,6 @@ pub(super) fn vpc(check: Check<'_>, around: &Around<'_>, name: &str, written: &m
     };
     let tiers = tiers(check, written, range, zones.as_deref());
     let dns = written.dns.read().map_or(Dns::default(), |dns| routes::dns(check, dns));
-    if let (Some((false, off)), Some((true, span))) = (support.read_at(), hostnames.read_at()) {
-        // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcAttribute.html>
-        check.push(
-            Draft::new(span, "dns-hostnames", "AWS gives no DNS hostnames where DNS support is off")
-                .related(off, "switched off")
-                .help("write `support: true`, or `hostnames: false`"),
-        );
-    }
     let internet_gateway = written.internet_gateway.read().copied();
     gateway(check, written, &tiers);
     let nat = nat::nat(check, around.environment, written, &tiers, zones.as_deref());

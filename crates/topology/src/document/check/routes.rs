@@ -144,6 +144,7 @@ pub(super) fn desired(id: &TopologyId, state: State, vpcs: &BTreeMap<VpcName, Vp
         let Vpc {
             cidr: _,
             id: _,
+            stack: _,
             availability_zones: _,
             dns,
             internet_gateway,

@@ -74,6 +74,8 @@ pub(crate) struct Tier {
     pub(crate) public_ips: Option<At<PublicIps>>,
     /// Routes that its route tables may have besides, such as `{ to: 10.8.0.0/16, via: transit-gateway }`. Left out or `[]`: none.
     pub(crate) extra_routes: Option<At<Vec<At<ExtraRoute>>>>,
+    /// The groups that databases and network interfaces in this tier carry, and no others. Left out: not managed.
+    pub(crate) security_groups: Option<At<Vec<At<String>>>>,
 }
 
 /// A route besides what `route` says: `to`, `via`, or both. One with a range and the id of its target is kept, and made again if it
@@ -86,8 +88,6 @@ pub(crate) struct ExtraRoute {
     pub(crate) to: Option<At<Destination>>,
     /// What it leads to. Left out: anything but a gateway of the internet.
     pub(crate) via: Option<At<Target>>,
-    /// The groups that databases and network interfaces in this tier carry, and no others. Left out: not managed.
-    pub(crate) security_groups: Option<At<Vec<At<String>>>>,
 }
 
 /// Where a tier's default route goes.
