@@ -168,7 +168,7 @@ pub(crate) const EXPECTED: &[(&str, &[&str])] = &[
     ("config/other-item-change-instance.json", &[]),
     ("config/other-item-change-vpc.json", &[]),
     ("plumbline/other-outcome.json", &[]),
-    ("plumbline/other-reconcile-requested-unknown.json", &["RoutesRequestedRule"]),
+    ("plumbline/other-reconcile-requested-unknown.json", &[]),
     ("plumbline/reconcile-requested-endpoints.json", &["EndpointsRequestedRule"]),
     ("plumbline/reconcile-requested-exposure.json", &["ExposureRequestedRule"]),
     ("plumbline/reconcile-requested-flow-logs.json", &["FlowLogsRequestedRule"]),

@@ -84,7 +84,7 @@ fn no_two_services_share_a_role() {
 
 #[test]
 fn keys_rotate_and_serve_this_account() {
-    let edge = Template::at("topologies/edge.yaml").unwrap();
+    let edge = Template::at("topologies/hipaa/edge.yaml").unwrap();
     let keys = edge.of_type("AWS::KMS::Key").map(|(id, key)| (id.to_owned(), key.clone())).collect::<Vec<_>>();
     for (id, key) in all("AWS::KMS::Key").into_iter().chain(keys) {
         assert_eq!(key["Properties"]["EnableKeyRotation"], true, "{id}");

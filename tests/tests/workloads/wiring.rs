@@ -67,7 +67,7 @@ fn the_networks_parameters_are_outputs_of_the_workload() {
 
 #[test]
 fn parameters_and_outputs_are_described_and_grouped() {
-    for name in NAMES.map(workload).iter().chain([&Template::at("topologies/edge.yaml").unwrap()]) {
+    for name in NAMES.map(workload).iter().chain([&Template::at("topologies/hipaa/edge.yaml").unwrap()]) {
         let interface = &name.section("Metadata")["AWS::CloudFormation::Interface"];
         let grouped: BTreeSet<&str> = list(&interface["ParameterGroups"])
             .into_iter()

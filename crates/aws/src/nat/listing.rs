@@ -113,8 +113,10 @@ mod tests {
     async fn a_filter_holds_no_more_than_aws_takes() {
         let ids: Vec<String> = (0..450).map(|n| format!("vpc-{n}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let nothing = Reply::Ok("<DescribeNothingResponse/>");
-        let wire = Wire::answering(&[nothing; 9]);
+        let nothing =
+            ["<DescribeNatGatewaysResponse/>", "<DescribeSubnetsResponse/>", "<DescribeRouteTablesResponse/>"];
+        let script: Vec<Reply> = nothing.into_iter().flat_map(|answer| [Reply::Ok(answer); 3]).collect();
+        let wire = Wire::answering(&script);
         let clients = wire.clients.regional(wire.clients.home()).unwrap();
         assert!(gateways(&clients, &ids).await.unwrap().is_empty());
         assert!(subnets(&clients, &"eu-west-1".into(), &ids).await.unwrap().is_empty());
