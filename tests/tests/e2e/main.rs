@@ -35,5 +35,6 @@ mod stacks;
 mod stage;
 mod storms;
 mod sweeping;
+mod systems;
 mod taken_away;
 mod trails;
