@@ -111,7 +111,7 @@ def kinds(stage: Stage, topology: declared.Topology) -> Counter[str]:
 
 def digest(found: Counter[str]) -> str:
     """The types that one would name first, and how many there are of each."""
-    return ", ".join(f"{found[kind]} {word}" if found[kind] > 1 else word for kind, word in _TOLD if found[kind])
+    return ", ".join(f"{found[kind]} {word}s" if found[kind] > 1 else word for kind, word in _TOLD if found[kind])
 
 
 # What a reader looks for in a system, in this order.
