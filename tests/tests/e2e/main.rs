@@ -26,6 +26,7 @@ mod ledger;
 mod life_cycle;
 mod modes;
 mod nat;
+mod payments;
 mod repairs;
 mod roles;
 mod routes;
