@@ -218,11 +218,13 @@ class Deployer:
     endpoint: str
     region: str = REGION
     tell: Callable[[str], None] = _quiet
-    bucket: str = "localcloud-deployments"
+    # One a Region, unless told: a bucket is in one Region, and its name is nobody else's.
+    bucket: str = ""
     timeout: float = 120.0
 
     def __post_init__(self) -> None:
         """Refuse what is not loopback before anything is done."""
+        self.bucket = self.bucket or f"localcloud-deployments-{self.region}"
         self.s3 = client("s3", self.endpoint, self.region)
         self.cloudformation = client("cloudformation", self.endpoint, self.region)
 

@@ -33,6 +33,7 @@ MODULES = (
     "containers",
     "load_balancers",
     "caches",
+    "database_groups",
     "auto_scaling",
     "public_parameters",
     "auth",

@@ -593,3 +593,16 @@ def test_images_by_public_parameters(client):
     base = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default"
     values = {ssm.get_parameter(Name=f"{base}-{one}")["Parameter"]["Value"] for one in ("arm64", "x86_64")}
     assert len(values) == 2 and all(value.startswith("ami-") for value in values)
+
+
+def test_a_gateway_stays_while_an_address_is_mapped(ec2, vpc, subnets, group):
+    """DetachInternetGateway: DependencyViolation; a stopped instance gives the address that it was assigned back."""
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    interface = {"DeviceIndex": 0, "SubnetId": subnets[0], "Groups": [group], "AssociatePublicIpAddress": True}
+    image = {"ImageId": "ami-0123456789abcdef0", "MinCount": 1, "MaxCount": 1}
+    [instance] = ec2.run_instances(**image, NetworkInterfaces=[interface])["Instances"]
+    detach = {"InternetGatewayId": gateway, "VpcId": vpc}
+    assert refused(ec2.detach_internet_gateway, **detach) == "DependencyViolation"
+    ec2.stop_instances(InstanceIds=[instance["InstanceId"]])
+    ec2.detach_internet_gateway(**detach)

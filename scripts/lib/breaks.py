@@ -360,8 +360,12 @@ def move_database(ec2: Any, stage: staging.Stage) -> None:
 
 
 def detach_internet(ec2: Any, stage: staging.Stage) -> None:
-    """EC2 refuses that while public addresses are in use; here nothing has one."""
+    """EC2 refuses that while public addresses are in use: the client, which has one, is stopped first."""
     vpc = vpc_id(stage, "privatelink", "consumer")
+    here = [{"Name": "vpc-id", "Values": [vpc]}]
+    reservations = ec2.describe_instances(Filters=here)["Reservations"]
+    clients = [instance["InstanceId"] for reservation in reservations for instance in reservation["Instances"]]
+    ec2.stop_instances(InstanceIds=clients)
     ec2.detach_internet_gateway(InternetGatewayId=internet_of(ec2, vpc), VpcId=vpc)
 
 

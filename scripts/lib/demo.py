@@ -1,4 +1,4 @@
-"""The demo: five networks on a local AWS, Plumbline deployed beside them, and somebody who keeps breaking things.
+"""The demo: five systems on a local AWS, Plumbline deployed beside them, and somebody who keeps breaking things.
 
 Every line about what Plumbline does comes from an outcome event that Plumbline put on the bus; the last word is AWS's
 own, compared with the documents by a reader that shares no code with Plumbline.
@@ -139,6 +139,8 @@ def main() -> int:
             step("Five networks, from their topologies")
             surroundings.trail(stage)
             staging.networks(stage, say)
+            step("What runs in them, from their workloads")
+            staging.systems(stage, say)
             surroundings.callers(stage)
             surroundings.consumers(stage)
             step("Plumbline, from template.yaml")

@@ -1,5 +1,5 @@
-"""Sets the stage for the demo and the end-to-end tests: a local cloud with the five reference networks and what stands
-around them, Plumbline deployed by CloudFormation, and callers who are not Plumbline.
+"""Sets the stage for the demo and the end-to-end tests: a local cloud with the five reference networks and what runs in
+them, Plumbline deployed by CloudFormation, and callers who are not Plumbline.
 
 `python scripts/lib/stage.py --out FILE` sets one up, takes a snapshot named `deployed`, writes how to reach it to FILE
 and serves until it is ended. Refuses anything but loopback.
@@ -35,6 +35,7 @@ from localcloud import deploy  # noqa: E402
 
 import declared  # noqa: E402
 import surroundings  # noqa: E402
+import workloads  # noqa: E402
 from surroundings import Caller  # noqa: E402
 
 # One Region for everything: the one that a reference topology asks for by name (autoscaled-web).
@@ -56,6 +57,8 @@ class Stage:
     watch_queue: str = ""
     account: str = "000000000000"
     region: str = REGION
+    # What the workloads found in the account, by parameter and domain.
+    found: dict[str, str] = field(default_factory=dict)
     # Reports that were told.
     heard: list[dict[str, Any]] = field(default_factory=list)
     # Endpoints that other accounts made, in this order, and those that a person let in by hand.
@@ -142,8 +145,7 @@ def start(log: Path, nat_seconds: float = 0.2) -> Stage:
 
 def plumb(*arguments: str) -> str:
     """Runs the command line that was built, and returns what it printed."""
-    binary = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "plumb"
-    done = subprocess.run([str(binary), *arguments], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([str(binaries() / "plumb"), *arguments], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"plumb {' '.join(arguments)} exited {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -157,8 +159,25 @@ def networks(stage: Stage, say: Say) -> None:
         stage.topologies.append(topology)
         groups = sum(len(vpc.get("security_groups") or {}) for vpc in topology.vpcs.values())
         say(f"{topology.id:<16} valid, rendered ({size / 1024:.0f} KiB), stack created; {groups} groups declared")
-    surroundings.buckets(stage)
     surroundings.tenants(stage)
+
+
+def systems(stage: Stage, say: Say) -> None:
+    """Creates the stack of what runs in each network, wired to the network's outputs."""
+    for topology in stage.topologies:
+        workload(stage, topology)
+        kinds = workloads.kinds(stage, topology)
+        say(f"{topology.id:<16} {sum(kinds.values())} resources: {workloads.digest(kinds)}")
+
+
+def workload(stage: Stage, topology: declared.Topology) -> dict[str, str]:
+    """Creates or updates the stack of what runs in a network; answers its outputs."""
+    return workloads.create(stage, topology, binaries())
+
+
+def binaries() -> Path:
+    """Where cargo put what it built."""
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 
 
 def network(stage: Stage, topology: declared.Topology, parameters: dict[str, str]) -> int:
@@ -184,17 +203,19 @@ def recorder(stage: Stage) -> None:
 
 
 def services(stage: Stage) -> None:
-    """Offers the endpoint services: gives the networks' stacks the load balancers, which need the networks, and the
-    topic that says who connects, which is the control plane's."""
+    """Offers the endpoint services: gives the networks' stacks the load balancers, which the workloads made, and the
+    topic that says who connects, which is the control plane's; and the workloads what the networks make of that.
+    """
     topic = {"ConnectionTopicArn": stage.outputs.get("ConnectionTopicArn", "")}
-    for topology_id, parameters in surroundings.balancers(stage).items():
-        network(stage, next(t for t in stage.topologies if t.id == topology_id), parameters | topic)
+    for topology in stage.topologies:
+        if topology.services:
+            network(stage, topology, workloads.outputs_of(stage, workloads.stack(topology)) | topic)
+            workload(stage, topology)
 
 
 def control_plane(stage: Stage, parameters: dict[str, str], topologies: Path = ROOT / "topologies") -> None:
     """Deploys template.yaml as `sam deploy` would: through CloudFormation, from a bucket."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
-    sources = deploy.Sources(ROOT, target, topologies)
+    sources = deploy.Sources(ROOT, binaries(), topologies)
     stage.outputs = deploy.Deployer(stage.endpoint, REGION).deploy(
         ROOT / "template.yaml", CONTROL_PLANE, parameters, sources
     )
@@ -282,9 +303,10 @@ def sweep(stage: Stage) -> None:
 
 
 def assemble(stage: Stage, say: Say) -> None:
-    """Everything: networks, people, Plumbline, and all that the documents declare made by it."""
+    """Everything: networks, what runs in them, people, Plumbline, and all that the documents declare made by it."""
     surroundings.trail(stage)
     networks(stage, say)
+    systems(stage, say)
     surroundings.callers(stage)
     surroundings.consumers(stage)
     recorder(stage)

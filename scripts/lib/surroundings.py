@@ -1,11 +1,10 @@
-"""What stands around the networks and is nobody's to declare: people, load balancers, buckets, other accounts."""
+"""What is around the networks: a trail, people of the account, tenants to break, other accounts with networks."""
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import declared
 
@@ -97,25 +96,6 @@ def connect(stage: Stage, caller: str, service: str) -> str:
     return endpoint["VpcEndpoint"]["VpcEndpointId"]
 
 
-def balancers(stage: Stage) -> dict[str, dict[str, str]]:
-    """Makes the load balancer of each endpoint service; answers the parameters of the network stacks, by topology."""
-    ec2, elb = stage.client("ec2"), stage.client("elbv2")
-    parameters: dict[str, dict[str, str]] = {}
-    for topology in stage.topologies:
-        vpcs = declared.vpc_ids(ec2, topology)
-        for name, service in topology.services.items():
-            tiers = topology.vpcs[service["vpc"]]["tiers"].values()
-            ranges = next(tier["subnets"] for tier in tiers if tier["route"] != "internet")
-            by = [{"Name": "vpc-id", "Values": [vpcs[service["vpc"]]]}, {"Name": "cidr-block", "Values": ranges}]
-            subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets(Filters=by)["Subnets"]]
-            made = elb.create_load_balancer(
-                Name=service["load_balancer"], Type="network", Scheme="internal", Subnets=subnets
-            )
-            key = "".join(part.capitalize() for part in re.split(r"[^A-Za-z0-9]+", name)) + "LoadBalancerArn"
-            parameters.setdefault(topology.id, {})[key] = made["LoadBalancers"][0]["LoadBalancerArn"]
-    return parameters
-
-
 # What stands in the tiers of three-tier that have no public addresses: a database, a service, and an interface.
 TENANTS = "tenants"
 
@@ -169,49 +149,3 @@ def tenants(stage: Stage) -> None:
         TagSpecifications=[{"ResourceType": "network-interface", "Tags": named}],
     )
     ec2.allocate_address(Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": named}])
-
-
-def buckets(stage: Stage) -> None:
-    """Makes each bucket that a flow log goes to, with the policy that lets the log delivery service write.
-
-    Amazon VPC User Guide, "Amazon S3 bucket permissions for flow logs". Plumbline must not write bucket policies.
-    """
-    s3 = stage.client("s3")
-    for topology in stage.topologies:
-        for vpc in topology.vpcs.values():
-            for log in vpc.get("flow_logs") or []:
-                if "s3" in log:
-                    name = log["s3"]["bucket"].format(account=stage.account, region=stage.region)
-                    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": stage.region})
-                    s3.put_bucket_policy(Bucket=name, Policy=json.dumps(delivery_policy(stage, name)))
-
-
-def delivery_policy(stage: Stage, bucket: str) -> dict[str, Any]:
-    """What the log delivery service needs of a bucket."""
-    here = {
-        "StringEquals": {"aws:SourceAccount": stage.account},
-        "ArnLike": {"aws:SourceArn": f"arn:aws:logs:{stage.region}:{stage.account}:*"},
-    }
-    full = {"StringEquals": {**here["StringEquals"], "s3:x-amz-acl": "bucket-owner-full-control"}}
-    service = {"Service": "delivery.logs.amazonaws.com"}
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "AWSLogDeliveryWrite",
-                "Effect": "Allow",
-                "Principal": service,
-                "Action": "s3:PutObject",
-                "Resource": f"arn:aws:s3:::{bucket}/*",
-                "Condition": {**here, **full},
-            },
-            {
-                "Sid": "AWSLogDeliveryAclCheck",
-                "Effect": "Allow",
-                "Principal": service,
-                "Action": ["s3:GetBucketAcl", "s3:ListBucket"],
-                "Resource": f"arn:aws:s3:::{bucket}",
-                "Condition": here,
-            },
-        ],
-    }

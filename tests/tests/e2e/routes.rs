@@ -62,6 +62,10 @@ async fn a_detached_gateway_is_attached_again_and_its_routes_live() {
     let stage = Stage::restored().await;
     let (ec2, vpc) = (stage.ec2(Caller::User), stage.vpc("privatelink", "consumer").to_owned());
     let gateway = internet(&ec2, &vpc).await.expect("attached");
+    // No gateway is detached while a public address is in use; a stopped instance gives its own back.
+    let found = ec2.describe_instances().filters(by("vpc-id", &vpc)).send().await.expect("described");
+    let clients = found.reservations().iter().flat_map(|one| one.instances()).filter_map(|one| one.instance_id());
+    ec2.stop_instances().set_instance_ids(Some(clients.map(Into::into).collect())).send().await.expect("stopped");
     ec2.detach_internet_gateway().internet_gateway_id(&gateway).vpc_id(&vpc).send().await.expect("detached");
     until(&stage, "attached", &Some(gateway), async || internet(&ec2, &vpc).await).await;
     let dead = tables(&ec2, &vpc)

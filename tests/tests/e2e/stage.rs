@@ -193,6 +193,18 @@ impl Stage {
         )
     }
 
+    /// CloudFormation, as root.
+    pub(crate) fn formation(&self) -> aws_sdk_cloudformation::Client {
+        aws_sdk_cloudformation::Client::from_conf(
+            aws_sdk_cloudformation::Config::builder()
+                .behavior_version(aws_sdk_cloudformation::config::BehaviorVersion::latest())
+                .endpoint_url(&self.reach.endpoint)
+                .region(Region::new(self.reach.region.clone()))
+                .credentials_provider(self.credentials(Caller::Root))
+                .build(),
+        )
+    }
+
     /// CloudWatch Logs, as somebody.
     pub(crate) fn logs(&self, caller: Caller) -> aws_sdk_cloudwatchlogs::Client {
         aws_sdk_cloudwatchlogs::Client::from_conf(
@@ -285,6 +297,11 @@ impl Stage {
     /// An output of the control plane's stack.
     pub(crate) fn output(&self, name: &str) -> &str {
         self.reach.outputs.get(name).unwrap_or_else(|| panic!("no output {name} in {:?}", self.reach.outputs.keys()))
+    }
+
+    /// The topologies, and the VPCs of each.
+    pub(crate) fn topologies(&self) -> &BTreeMap<String, BTreeMap<String, String>> {
+        &self.reach.vpcs
     }
 
     /// The id of a topology's VPC.
