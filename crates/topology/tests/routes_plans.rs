@@ -478,8 +478,8 @@ fn attributes_are_set_as_declared() {
     insta::assert_snapshot!(mended(&mut site), @"
     drift
       exposure  main/public-a (subnet-00000000000000004): what is launched gets a public address, which the internet reaches
-      drift     main (vpc-00000000000000001): DNS support is off
-      drift     main (vpc-00000000000000001): DNS host names is off
+      drift     main (vpc-00000000000000001): DNS support: off, and shall be on
+      drift     main (vpc-00000000000000001): DNS host names: off, and shall be on
       drift     main/database-a (subnet-00000000000000010): what is launched gets a public address
     steps
       1. main/public-a: give no public addresses to what is launched in subnet-00000000000000004

@@ -90,6 +90,11 @@ impl Nets {
         }
     }
 
+    /// Whether a subnet is associated with a table outright.
+    fn uses(&self, subnet: &ResourceId, table: &ResourceId) -> bool {
+        self.tables.get(table).is_some_and(|table| table.subnets.contains_key(subnet))
+    }
+
     /// Makes a change, as the adapter does.
     ///
     /// # Errors
@@ -109,7 +114,12 @@ impl Nets {
                 answer => done(answer),
             },
             Change::Associate { subnet, to, back: _ } => made(self.seat(to, &subnet.key.id)),
-            Change::Move { subnet: _, association, from: _, to, back: _ } => made(self.reseat(association, to)),
+            Change::Move { subnet, association, from: _, to, back: _ } => match self.reseat(association, to) {
+                Err(refusal) if refusal.code == "InvalidAssociationID.NotFound" && self.uses(&subnet.key.id, to) => {
+                    Ok(already())
+                }
+                answer => made(answer),
+            },
             Change::Disassociate { subnet: _, association, from: _ } => match self.unseat(association) {
                 Err(refusal) if refusal.code == "InvalidAssociationID.NotFound" => Ok(already()),
                 answer => done(answer),

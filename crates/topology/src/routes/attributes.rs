@@ -30,7 +30,11 @@ fn attribute(
         Seen::Present(now) if *now == on => None,
         Seen::Present(_) => {
             let vpc = builder.thing(&ResourceId::new(facts.vpc.id.as_str()), facts.name.as_str());
-            builder.drift(&vpc, Severity::Drift, format!("{attribute} is {}", if on { "off" } else { "on" }));
+            builder.drift(
+                &vpc,
+                Severity::Drift,
+                format!("{attribute}: {}", if on { "off, and shall be on" } else { "on, and shall be off" }),
+            );
             let change = Change::Dns { vpc, attribute, on };
             let step = Step { stack: facts.vpc.stack.clone(), ..Step::new(change) };
             Some((builder.step(Rank::Set, step), on))

@@ -32,6 +32,38 @@ pub(super) struct Facts<'a> {
     pub(super) tables: Vec<&'a ObservedTable>,
     /// The internet gateway that is attached, or about to be.
     pub(super) internet: Option<ResourceId>,
+    pub(super) seating: Seating<'a>,
+}
+
+/// Who uses which table, looked up often.
+#[derive(Default)]
+pub(super) struct Seating<'a> {
+    /// By subnet: its table, and its association unless that is the main one.
+    used: BTreeMap<&'a ResourceId, (&'a ObservedTable, Option<&'a ResourceId>)>,
+    /// By table.
+    users: BTreeMap<&'a ResourceId, Vec<&'a ObservedSubnet>>,
+}
+
+impl<'a> Seating<'a> {
+    pub(super) fn of(subnets: &[&'a ObservedSubnet], tables: &[&'a ObservedTable]) -> Self {
+        let own: BTreeMap<&'a ResourceId, (&'a ObservedTable, &'a ResourceId)> = (tables.iter())
+            .copied()
+            .flat_map(|table| table.subnets.iter().map(move |(subnet, association)| (subnet, (table, association))))
+            .collect();
+        let main = tables.iter().copied().find(|table| table.main);
+        let mut seating = Self::default();
+        for subnet in subnets.iter().copied() {
+            let used = match own.get(&subnet.id) {
+                Some((table, association)) => Some((*table, Some(*association))),
+                None => main.map(|table| (table, None)),
+            };
+            if let Some((table, association)) = used {
+                seating.used.insert(&subnet.id, (table, association));
+                seating.users.entry(&table.id).or_default().push(subnet);
+            }
+        }
+        seating
+    }
 }
 
 /// How a table is known to be a subnet's own. The greatest is the surest.
@@ -89,15 +121,12 @@ impl<'a> Seat<'a> {
 impl<'a> Facts<'a> {
     /// The table that a subnet uses, with its association.
     pub(super) fn table_of(&self, subnet: &ResourceId) -> Option<(&'a ObservedTable, Option<&'a ResourceId>)> {
-        let own = self.tables.iter().find_map(|table| Some((*table, Some(table.subnets.get(subnet)?))));
-        own.or_else(|| self.tables.iter().find(|table| table.main).map(|table| (*table, None)))
+        self.seating.used.get(subnet).copied()
     }
 
     /// The subnets that use a table.
     pub(super) fn users(&self, table: &ObservedTable) -> impl Iterator<Item = &'a ObservedSubnet> {
-        let uses =
-            move |subnet: &&ObservedSubnet| self.table_of(&subnet.id).is_some_and(|(used, _)| used.id == table.id);
-        self.subnets.iter().copied().filter(uses)
+        self.seating.users.get(&table.id).into_iter().flatten().copied()
     }
 
     /// The declared subnets that exist, in the order of the document, and those that do not.

@@ -1,6 +1,6 @@
 //! Every VPC's part of the plan, in one line.
 
-use super::facts::Facts;
+use super::facts::{Facts, Seating};
 use super::{Change, Desired, Observed, ObservedVpc, attributes, gateway, seats, surplus, tables};
 use crate::core::{
     Drift, Held, Place, Plan, Ranked, ResourceId, Seen, Severity, Standing, Step, Thing, Unseen, VpcName, Wait,
@@ -55,6 +55,8 @@ pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standi
                 let ObservedVpc { id: _, ranges, stack: _, dns: _, subnets, tables } = seen;
                 let subnets = builder.all(name, "its subnets", subnets);
                 let tables = builder.all(name, "its route tables", tables);
+                let (whole, subnets) = (subnets.is_some() && tables.is_some(), subnets.unwrap_or_default());
+                let tables = tables.unwrap_or_default();
                 let mut facts = Facts {
                     desired,
                     name,
@@ -62,11 +64,11 @@ pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standi
                     standing,
                     vpc: seen,
                     ranges,
-                    subnets: subnets.clone().unwrap_or_default(),
-                    tables: tables.clone().unwrap_or_default(),
+                    seating: Seating::of(&subnets, &tables),
+                    subnets,
+                    tables,
                     internet: None,
                 };
-                let whole = subnets.is_some() && tables.is_some();
                 if desired.retired {
                     if whole {
                         surplus::retire(&mut builder, &facts);
