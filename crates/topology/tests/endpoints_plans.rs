@@ -224,6 +224,18 @@ fn private_dns_waits_for_everyone_whom_the_document_lets_in() {
 }
 
 #[test]
+fn one_that_is_in_some_of_its_subnets_only_gets_no_private_dns() {
+    let mut network = Network::build(declared(SIX));
+    network.modify("logs", &private(false));
+    let id = network.id("logs");
+    network.cloud.endpoints.get_mut(&id).unwrap().state = EndpointState::Partial;
+    network.pass(60);
+    let plan = network.plan();
+    assert!(plan.steps.is_empty(), "{plan}");
+    assert!(plan.wait.as_ref().is_some_and(|wait| wait.why.contains("waits until it is available")), "{plan}");
+}
+
+#[test]
 fn private_dns_needs_the_dns_of_the_vpc() {
     let mut network = Network::build(declared(SIX));
     network.modify("logs", &private(false));
