@@ -135,7 +135,12 @@ def test_a_network_that_others_deploy_is_not_updated(net: Net) -> None:
 
 def test_the_interface_of_a_task_is_its_attachment(net: Net) -> None:
     definition = net.task_definition()
-    ran = net.ecs.run_task(cluster="shop", taskDefinition=definition, networkConfiguration=net.network("ENABLED"))
+    ran = net.ecs.run_task(
+        cluster="shop",
+        taskDefinition=definition,
+        launchType="FARGATE",
+        networkConfiguration=net.network("ENABLED"),
+    )
     (attachment,) = ran["tasks"][0]["attachments"]
     (one,) = net.interfaces(":attachment/")
     assert one["Description"] == f"arn:aws:ecs:{REGION}:{ACCOUNT}:attachment/{attachment['id']}"
@@ -175,7 +180,7 @@ def test_calls_are_authorised_on_what_they_name(cloud: Cloud, net: Net) -> None:
         statement("Allow", ["ec2:DisassociateAddress"], f"arn:aws:ec2:{arn}:elastic-ip/*"),
         trust={"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"},
     )
-    keys = cloud.client("sts").assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/narrow", RoleSessionName="s")
+    keys = cloud.client("sts").assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/narrow", RoleSessionName="session")
     keys = tuple(keys["Credentials"][name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
     rds, ecs, ec2 = (cloud.client(name, keys) for name in ("rds", "ecs", "ec2"))
     assert len(rds.describe_db_instances()["DBInstances"]) == 1

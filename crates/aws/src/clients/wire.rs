@@ -18,6 +18,8 @@ pub(crate) enum Reply {
     Ok(&'static str),
     /// EC2's error of this code.
     Refused(&'static str),
+    /// The error of this code, as RDS and the other services of the Query protocol answer it.
+    RefusedQuery(&'static str),
     /// The connection ends without one byte of an answer: whoever called cannot know whether it was carried out.
     Lost,
 }
@@ -106,6 +108,10 @@ fn answer(connection: &mut TcpStream, reply: Reply) {
         Reply::Refused(code) => {
             let error = format!("<Code>{code}</Code><Message>said EC2</Message>");
             ("400 Bad Request", format!("<Response><Errors><Error>{error}</Error></Errors></Response>"))
+        }
+        Reply::RefusedQuery(code) => {
+            let error = format!("<Type>Sender</Type><Code>{code}</Code><Message>said AWS</Message>");
+            ("400 Bad Request", format!("<ErrorResponse><Error>{error}</Error></ErrorResponse>"))
         }
         Reply::Lost => return,
     };

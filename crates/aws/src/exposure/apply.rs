@@ -149,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_that_is_being_changed_is_tried_later() {
-        let wire = Wire::answering(&[Reply::Refused("InvalidDBInstanceState")]);
+        let wire = Wire::answering(&[Reply::RefusedQuery("InvalidDBInstanceState")]);
         let fault = applied(&wire, &private("orders")).await.unwrap_err();
         assert!(fault.is_retryable(), "{fault}");
     }

@@ -38,11 +38,10 @@ fn ids(value: Option<&Value>, prefix: &str) -> Vec<ResourceId> {
 pub(super) fn database(record: &Value) -> Named {
     let (request, response) = (request(record), response(record));
     let name = |field: &str| owned(response, field).or_else(|| owned(request, field));
-    let renamed = owned(request, "dBInstanceIdentifier").map(|name| database_id(&name));
     let instance = name("dBInstanceIdentifier").map(|name| database_id(&name));
     let cluster = name("dBClusterIdentifier").map(|name| cluster_id(&name));
     let vpc = response.pointer("/dBSubnetGroup/vpcId");
-    Named { called: [renamed, instance, cluster].into_iter().flatten().collect(), within: ids(vpc, "vpc-") }
+    Named { called: instance.into_iter().chain(cluster).collect(), within: ids(vpc, "vpc-") }
 }
 
 /// ECS answers with the service, or with tasks and their attachments. Where tasks stand is said by the subnets, in the answer or in
@@ -109,7 +108,7 @@ mod tests {
             },
         });
         let named = database(&record);
-        assert_eq!(called(&named), ["db:orders", "db:orders", "cluster:ledger"]);
+        assert_eq!(called(&named), ["db:orders", "cluster:ledger"]);
         assert_eq!(named.within, ["vpc-01234567".into()]);
         let cut = json!({ "requestParameters": { "dBInstanceIdentifier": "vpc-0badc0de" }, "responseElements": null });
         let named = database(&cut);

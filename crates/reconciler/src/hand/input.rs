@@ -339,9 +339,10 @@ fn duration(text: &str) -> Option<SignedDuration> {
     digits.is_empty().then_some(total)
 }
 
+/// `sg-0123456789abcdef0`, or the end of an ARN: `db:orders`, `service/shop/web`. A plain word is none of these.
 fn is_resource(id: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
-    (3..=128).contains(&id.len()) && id.contains('-') && id.chars().all(plain)
+    id.len() >= 3 && id.contains(['-', ':', '/']) && id.chars().all(plain)
 }
 
 fn clip(text: &str) -> String {
@@ -356,6 +357,16 @@ fn wrong(message: impl Into<String>, valid: &[&'static str]) -> Error {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn resources_are_ids_or_the_ends_of_arns() {
+        for id in ["sg-0123456789abcdef0", "log-group:/plumbline/shop", "db:orders", "service/shop/web", "euw1-az1"] {
+            assert!(is_resource(id), "{id}");
+        }
+        for other in ["all", "", "-", "db:orders; drop", "db:\u{202e}"] {
+            assert!(!is_resource(other), "{other}");
+        }
+    }
 
     #[test]
     fn every_form_that_is_shown_is_valid() {
