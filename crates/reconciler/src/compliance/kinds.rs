@@ -126,8 +126,16 @@ impl ConfigType {
         }
     }
 
-    /// The types that a control judges: what its drifts are about. A missing thing is a drift of its VPC. A verdict of non-compliance
-    /// about one of these, of our own rule or of another, wakes the control: it may be news.
+    /// The types whose verdicts wake a control: found non-compliant, by our own rule or by another, one of these may be news.
+    pub const fn heard_of(control: ControlId) -> &'static [Self] {
+        match control {
+            ControlId::SecurityGroups | ControlId::FlowLogs | ControlId::Nat | ControlId::PrivateLink => {
+                Self::judged_by(control)
+            }
+        }
+    }
+
+    /// The types that a control judges: what its drifts are about. A missing thing is a drift of its VPC.
     pub const fn judged_by(control: ControlId) -> &'static [Self] {
         match control {
             ControlId::SecurityGroups => &[Self::Vpc, Self::SecurityGroup],
