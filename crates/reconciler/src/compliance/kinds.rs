@@ -28,8 +28,8 @@ pub enum ConfigType {
     EndpointService,
     /// `AWS::EC2::NetworkInterface`
     NetworkInterface,
-    /// `AWS::RDS::DBInstance`
-    Database,
+    /// `AWS::RDS::DBInstance`; its id is the `DbiResourceId`
+    DbInstance,
     /// `AWS::ECS::Service`
     Service,
     /// `AWS::ElasticLoadBalancingV2::LoadBalancer`
@@ -59,7 +59,7 @@ impl ConfigType {
         Self::Endpoint,
         Self::EndpointService,
         Self::NetworkInterface,
-        Self::Database,
+        Self::DbInstance,
         Self::Service,
         Self::LoadBalancer,
     ];
@@ -78,7 +78,7 @@ impl ConfigType {
             Self::Endpoint => "AWS::EC2::VPCEndpoint",
             Self::EndpointService => "AWS::EC2::VPCEndpointService",
             Self::NetworkInterface => "AWS::EC2::NetworkInterface",
-            Self::Database => "AWS::RDS::DBInstance",
+            Self::DbInstance => "AWS::RDS::DBInstance",
             Self::Service => "AWS::ECS::Service",
             Self::LoadBalancer => "AWS::ElasticLoadBalancingV2::LoadBalancer",
         }
@@ -104,7 +104,7 @@ impl ConfigType {
             Self::EndpointService => "vpce-svc",
             Self::NetworkInterface => "eni",
             // `DbiResourceId`, which stays when the instance is renamed.
-            Self::Database => "db",
+            Self::DbInstance => "db",
             Self::Service | Self::LoadBalancer => return None,
         })
     }
@@ -134,7 +134,7 @@ impl ConfigType {
             ControlId::Endpoints => &[(Self::Endpoint, When::Any)],
             ControlId::Exposure => &[
                 (Self::NetworkInterface, When::Any),
-                (Self::Database, When::Any),
+                (Self::DbInstance, When::Any),
                 (Self::Service, When::Any),
                 (Self::LoadBalancer, When::Any),
             ],
@@ -151,7 +151,7 @@ impl ConfigType {
             | ControlId::Routes
             | ControlId::Endpoints => Self::judged_by(control),
             ControlId::Exposure => {
-                &[Self::Vpc, Self::Database, Self::NetworkInterface, Self::Service, Self::LoadBalancer]
+                &[Self::Vpc, Self::DbInstance, Self::NetworkInterface, Self::Service, Self::LoadBalancer]
             }
         }
     }
@@ -166,7 +166,7 @@ impl ConfigType {
             ControlId::Routes => &[Self::Vpc, Self::RouteTable, Self::Subnet],
             ControlId::Endpoints => &[Self::Vpc, Self::Endpoint],
             // What else it finds open counts for the VPC.
-            ControlId::Exposure => &[Self::Vpc, Self::Database],
+            ControlId::Exposure => &[Self::Vpc, Self::DbInstance],
         }
     }
 
