@@ -231,6 +231,7 @@ impl Estate {
         }
         let database = Database {
             name: name.into(),
+            resource: Some(format!("db-{}", name.to_ascii_uppercase()).into()),
             cluster: None,
             engine: "postgres".into(),
             status: "available".into(),

@@ -104,7 +104,7 @@ async fn everything_that_is_declared_is_evaluated_and_as_declared() {
     for kind in ["vpc-", "sg-", "fl-", "nat-", "rtb-", "subnet-", "vpce-svc-"] {
         assert!(results.keys().any(|id| id.starts_with(kind)), "no {kind} among {:?}", results.keys());
     }
-    assert!(results.len() > 100, "{} in more than one call", results.len());
+    assert!(results.len() > 50, "{} resources", results.len());
     let writes: Vec<_> =
         stage.calls(mark).into_iter().filter(|call| call.is_by("config-rule") && !call.read_only).collect();
     assert!(writes.len() > 1 && writes.iter().all(|call| call.action == "PutEvaluations"), "{writes:#?}");

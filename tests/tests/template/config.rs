@@ -72,13 +72,13 @@ fn an_item_wakes_whom_the_table_says() {
 }
 
 #[test]
-fn a_verdict_wakes_whoever_judges() {
+fn a_verdict_wakes_whom_the_table_says() {
     for control in ControlId::ALL {
         let rule = pattern(&format!("{}ComplianceRule", prefix(*control)));
         for (name, kind) in names() {
-            let judges = kind.is_some_and(|kind| ConfigType::judged_by(*control).contains(&kind));
+            let hears = kind.is_some_and(|kind| ConfigType::heard_of(*control).contains(&kind));
             for old in [None, Some("COMPLIANT"), Some("NOT_APPLICABLE")] {
-                assert_eq!(rule.matches(&verdict(name, old, "NON_COMPLIANT")), judges, "{control}: {name} {old:?}");
+                assert_eq!(rule.matches(&verdict(name, old, "NON_COMPLIANT")), hears, "{control}: {name} {old:?}");
             }
             for better in ["COMPLIANT", "NOT_APPLICABLE", "INSUFFICIENT_DATA"] {
                 assert!(!rule.matches(&verdict(name, Some("NON_COMPLIANT"), better)), "{control}: {name} {better}");

@@ -131,7 +131,15 @@ pub(crate) const EXPECTED: &[(&str, &[&str])] = &[
     ("config/compliance-subnet.json", &["NatComplianceRule", "RoutesComplianceRule"]),
     (
         "config/compliance-vpc.json",
-        &["FlowLogsComplianceRule", "NatComplianceRule", "PrivatelinkComplianceRule", "SecurityGroupsComplianceRule"],
+        &[
+            "EndpointsComplianceRule",
+            "ExposureComplianceRule",
+            "FlowLogsComplianceRule",
+            "NatComplianceRule",
+            "PrivatelinkComplianceRule",
+            "RoutesComplianceRule",
+            "SecurityGroupsComplianceRule",
+        ],
     ),
     ("config/item-change-address.json", &["NatConfigItemsRule"]),
     ("config/item-change-db-instance-oversized.json", &["ExposureConfigItemsRule"]),

@@ -90,11 +90,9 @@ fn visibility_outlasts_six_runs_and_the_lease_outlasts_one() {
     let template = template();
     let timeout = template.global("Timeout").as_u64().unwrap();
     for (name, function) in template.of_type("AWS::Serverless::Function") {
-        assert_eq!(
-            function["Properties"].get("Timeout"),
-            None,
-            "{name}: one time-out for all, so that this test sees it"
-        );
+        // The rule of AWS Config takes no lease and is fed by no queue.
+        let own = function["Properties"].get("Timeout").filter(|_| name != "ConfigRuleFunction");
+        assert_eq!(own, None, "{name}: one time-out for all, so that this test sees it");
         for event in function["Properties"]["Events"].as_object().into_iter().flatten().map(|(_, event)| event) {
             let queue = event["Properties"]["Queue"].as_str().unwrap().strip_suffix(".Arn").unwrap();
             let visibility = template.properties(queue)["VisibilityTimeout"].as_u64().unwrap();

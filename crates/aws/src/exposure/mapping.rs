@@ -59,6 +59,7 @@ pub(super) fn database(instance: &DbInstance) -> Option<Database> {
         .collect();
     Some(Database {
         name: instance.db_instance_identifier()?.into(),
+        resource: instance.dbi_resource_id().map(Into::into),
         cluster: instance.db_cluster_identifier().filter(|name| !name.is_empty()).map(Into::into),
         engine: instance.engine().unwrap_or_default().into(),
         status: instance.db_instance_status()?.into(),

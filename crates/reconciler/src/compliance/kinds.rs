@@ -30,6 +30,10 @@ pub enum ConfigType {
     NetworkInterface,
     /// `AWS::RDS::DBInstance`; its id is the `DbiResourceId`
     DbInstance,
+    /// `AWS::ECS::Service`
+    Service,
+    /// `AWS::ElasticLoadBalancingV2::LoadBalancer`
+    LoadBalancer,
 }
 
 /// Which changes of an item wake a control.
@@ -56,6 +60,8 @@ impl ConfigType {
         Self::EndpointService,
         Self::NetworkInterface,
         Self::DbInstance,
+        Self::Service,
+        Self::LoadBalancer,
     ];
 
     /// Its name in items, events, scopes and evaluations.
@@ -73,6 +79,8 @@ impl ConfigType {
             Self::EndpointService => "AWS::EC2::VPCEndpointService",
             Self::NetworkInterface => "AWS::EC2::NetworkInterface",
             Self::DbInstance => "AWS::RDS::DBInstance",
+            Self::Service => "AWS::ECS::Service",
+            Self::LoadBalancer => "AWS::ElasticLoadBalancingV2::LoadBalancer",
         }
     }
 
@@ -81,9 +89,9 @@ impl ConfigType {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
-    /// How the ids of it begin.
-    const fn prefix(self) -> &'static str {
-        match self {
+    /// How the ids of it begin; `None`: AWS Config calls it by its ARN.
+    const fn prefix(self) -> Option<&'static str> {
+        Some(match self {
             Self::Vpc => "vpc",
             Self::SecurityGroup => "sg",
             Self::FlowLog => "fl",
@@ -95,14 +103,16 @@ impl ConfigType {
             Self::Endpoint => "vpce",
             Self::EndpointService => "vpce-svc",
             Self::NetworkInterface => "eni",
+            // `DbiResourceId`, which stays when the instance is renamed.
             Self::DbInstance => "db",
-        }
+            Self::Service | Self::LoadBalancer => return None,
+        })
     }
 
     /// The type of a resource by its id.
     pub(crate) fn of(id: &ResourceId) -> Option<Self> {
         let (prefix, _) = id.as_str().rsplit_once('-')?;
-        Self::ALL.iter().copied().find(|kind| kind.prefix() == prefix)
+        Self::ALL.iter().copied().find(|kind| kind.prefix() == Some(prefix))
     }
 
     /// The types whose items wake a control, each with when: the rule of template.yaml lets these through and no others.
@@ -122,12 +132,31 @@ impl ConfigType {
                 &[(Self::RouteTable, When::Any), (Self::Subnet, When::Any), (Self::InternetGateway, When::Any)]
             }
             ControlId::Endpoints => &[(Self::Endpoint, When::Any)],
-            ControlId::Exposure => &[(Self::NetworkInterface, When::Any), (Self::DbInstance, When::Any)],
+            ControlId::Exposure => &[
+                (Self::NetworkInterface, When::Any),
+                (Self::DbInstance, When::Any),
+                (Self::Service, When::Any),
+                (Self::LoadBalancer, When::Any),
+            ],
         }
     }
 
-    /// The types that a control judges: what its drifts are about. A missing thing is a drift of its VPC. A verdict of non-compliance
-    /// about one of these, of our own rule or of another, wakes the control: it may be news.
+    /// The types whose verdicts wake a control: found non-compliant, by our own rule or by another, one of these may be news.
+    pub const fn heard_of(control: ControlId) -> &'static [Self] {
+        match control {
+            ControlId::SecurityGroups
+            | ControlId::FlowLogs
+            | ControlId::Nat
+            | ControlId::PrivateLink
+            | ControlId::Routes
+            | ControlId::Endpoints => Self::judged_by(control),
+            ControlId::Exposure => {
+                &[Self::Vpc, Self::DbInstance, Self::NetworkInterface, Self::Service, Self::LoadBalancer]
+            }
+        }
+    }
+
+    /// The types that a control judges: what its drifts are about. A missing thing is a drift of its VPC.
     pub const fn judged_by(control: ControlId) -> &'static [Self] {
         match control {
             ControlId::SecurityGroups => &[Self::Vpc, Self::SecurityGroup],
@@ -136,6 +165,7 @@ impl ConfigType {
             ControlId::PrivateLink => &[Self::Vpc, Self::EndpointService],
             ControlId::Routes => &[Self::Vpc, Self::RouteTable, Self::Subnet],
             ControlId::Endpoints => &[Self::Vpc, Self::Endpoint],
+            // What else it finds open counts for the VPC.
             ControlId::Exposure => &[Self::Vpc, Self::DbInstance],
         }
     }
@@ -155,8 +185,8 @@ mod tests {
     fn a_type_is_known_by_its_name_and_by_its_ids() {
         for kind in ConfigType::ALL {
             assert_eq!(ConfigType::from_name(kind.name()), Some(*kind));
-            let id = ResourceId::from(format!("{}-0123456789abcdef0", kind.prefix()));
-            assert_eq!(ConfigType::of(&id), Some(*kind), "{id}");
+            let id = kind.prefix().map(|prefix| ResourceId::from(format!("{prefix}-0123456789abcdef0")));
+            id.iter().for_each(|id| assert_eq!(ConfigType::of(id), Some(*kind), "{id}"));
         }
         assert_eq!(ConfigType::from_name("AWS::EC2::Instance"), None);
         for other in ["i-0123456789abcdef0", "log-group:/x", "", "-", "vpc", "sgr-01234567"] {

@@ -81,6 +81,10 @@ impl Control for Gateways {
         Scope::Everything
     }
 
+    fn kept(_: &Self::Desired, _: &Self::Observed) -> BTreeMap<ResourceId, String> {
+        BTreeMap::new()
+    }
+
     fn plan(place: &Place, _: &Self::Desired, seen: &Self::Observed, standing: &Standing) -> Plan<Act> {
         let mut plan = Plan::default();
         plan.notes.push(format!("asked {}", if standing.by_hand { "by a person" } else { "by nobody" }));

@@ -97,10 +97,7 @@ pub trait Control: Sized + Send + Sync + 'static {
     }
     /// What an observation shows of the resources that this control keeps, each with the name that its drifts call it by: one of these
     /// that no drift is about is as declared. Of what is not here, the control says nothing.
-    fn kept(desired: &Self::Desired, observed: &Self::Observed) -> BTreeMap<ResourceId, String> {
-        let _ = (desired, observed);
-        BTreeMap::new()
-    }
+    fn kept(desired: &Self::Desired, observed: &Self::Observed) -> BTreeMap<ResourceId, String>;
 }
 
 /// What an observation covers.

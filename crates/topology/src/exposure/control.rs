@@ -4,7 +4,7 @@ use super::observed::{BALANCER, DATABASE, SERVICE};
 use super::{Change, Desired, Observed, cluster_id, interfaces, planner};
 use crate::core::{Control, ControlId, Place, Plan, ResourceId, Scope, Seen, Standing};
 use crate::topology::Topology;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The `exposure` control.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,5 +49,18 @@ impl Control for Exposure {
             names.extend(cluster.map(|cluster| (cluster_id(cluster), database.id())));
         }
         names
+    }
+
+    /// Each VPC of which something is declared, and the databases in its managed tiers, by the ids that AWS Config calls them.
+    fn kept(desired: &Desired, observed: &Observed) -> BTreeMap<ResourceId, String> {
+        let mut kept = BTreeMap::new();
+        for (name, declared) in &desired.vpcs {
+            let Some(seen) = observed.vpcs.get(name).and_then(Seen::present) else { continue };
+            kept.insert(seen.id.as_str().into(), name.to_string());
+            let managed = |subnet: &ResourceId| seen.subnets.get(subnet).is_some_and(|range| declared.holds(*range));
+            let here = observed.databases.iter().flatten().filter(|database| database.subnets.iter().any(managed));
+            kept.extend(here.filter_map(|one| Some((one.resource.clone()?, format!("{name}/{}", one.name)))));
+        }
+        kept
     }
 }

@@ -49,7 +49,8 @@ pub(super) fn plan(builder: &mut Builder<'_>, databases: &[&Database]) {
 }
 
 fn public(builder: &mut Builder<'_>, home: Home<'_>, name: &str, database: &Database) {
-    let Database { name: identifier, cluster, engine, status, public: _, subnets: _, groups: _, stack } = database;
+    let Database { name: identifier, resource: _, cluster, engine, status, public: _, subnets: _, groups: _, stack } =
+        database;
     let id = database.id();
     let state = Status::of(status);
     if matches!(state, Status::Going) {

@@ -39,6 +39,8 @@ pub struct ObservedVpc {
 pub struct Database {
     /// `DBInstanceIdentifier`.
     pub name: String,
+    /// `DbiResourceId`: what AWS Config calls it.
+    pub resource: Option<ResourceId>,
     /// The cluster that it is a member of.
     pub cluster: Option<String>,
     /// `Engine`, such as `postgres` or `aurora-mysql`.
