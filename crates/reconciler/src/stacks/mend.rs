@@ -59,10 +59,8 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
 
     /// Every topology of the stack wants it, and is enforced.
     fn asked_for(&self) -> bool {
-        let wants = |topology: &&topology::Topology| {
-            topology.stack_repair == StackRepair::Execute && topology.mode == Mode::Enforce
-        };
-        !self.network.topologies.is_empty() && self.network.topologies.iter().all(|topology| wants(&topology))
+        let wants = |it: &topology::Topology| it.stack_repair == StackRepair::Execute && it.mode == Mode::Enforce;
+        !self.network.topologies.is_empty() && self.network.topologies.iter().all(|topology| wants(topology))
     }
 
     /// Why nothing may be done now although it is wanted: a person's order.
