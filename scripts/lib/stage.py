@@ -383,6 +383,8 @@ def main() -> int:
         stage = start(arguments.log)
         try:
             assemble(stage, say)
+            # By now it is known which stacks the networks have: their drift is detected once, and not by the first test.
+            sweep(stage)
             forget_outcomes(stage)
             a_day_later(stage)
             faulty = faulty_layer(stage)

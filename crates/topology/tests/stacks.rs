@@ -265,7 +265,7 @@ fn a_revert_of_what_was_adopted_changes_no_property() {
 fn a_revert_makes_again_what_is_gone_and_lets_others_learn_of_it() {
     let repair = making();
     let made = change("MainWebSecurityGroup", None, "AWS::EC2::SecurityGroup", ChangeAction::Add);
-    let revert = |besides: &[Change]| judge(&repair, Stage::Revert, &[&[made.clone()], besides].concat());
+    let revert = |besides: &[Change]| judge(&repair, Stage::Revert, &[std::slice::from_ref(&made), besides].concat());
     assert!(revert(&[]).is_empty());
     let as_change = Change {
         deleted: true,

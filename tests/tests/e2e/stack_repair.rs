@@ -2,6 +2,7 @@
 
 use crate::stage::{Caller, Stage};
 use aws_sdk_cloudformation::types::{Parameter, StackResourceDriftStatus, Tag};
+use aws_sdk_ec2::types::Filter;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -129,4 +130,59 @@ async fn what_is_gone_is_reported_with_the_exact_change_set_and_made_again_where
     let calls = stage.calls(mark);
     let by_sweep = |action: &str| calls.iter().filter(|call| call.is_by("sweep") && call.action == action).count();
     assert_eq!((by_sweep("CreateChangeSet"), by_sweep("ExecuteChangeSet")), (1, 1));
+}
+
+/// The live endpoint to a service in the network, if it serves under the service's own name.
+async fn serving(stage: &Stage, service: &str) -> Option<String> {
+    let by = |name: &str, value: String| Filter::builder().name(name).values(value).build();
+    let found = stage
+        .ec2(Caller::Root)
+        .describe_vpc_endpoints()
+        .filters(by("vpc-id", stage.vpc("autoscaled-web", "main").to_owned()))
+        .filters(by("service-name", format!("com.amazonaws.{}.{service}", stage.region())))
+        .send()
+        .await
+        .expect("described");
+    let live = |state: &str| state.eq_ignore_ascii_case("available");
+    let serves = found.vpc_endpoints().iter().find(|endpoint| {
+        endpoint.state().is_some_and(|state| live(state.as_str())) && endpoint.private_dns_enabled() == Some(true)
+    });
+    serves.and_then(|endpoint| endpoint.vpc_endpoint_id()).map(str::to_owned)
+}
+
+#[tokio::test]
+async fn a_stack_adopts_the_endpoint_that_stands_in_for_its_own() {
+    let stage = Stage::restored().await;
+    with_role(&stage, STACK).await;
+    stage.idle();
+    let gone = serving(&stage, "logs").await.expect("declared");
+    stage.ec2(Caller::User).delete_vpc_endpoints().vpc_endpoint_ids(&gone).send().await.expect("deleted");
+    let started = Instant::now();
+    let stand_in = loop {
+        if let Some(id) = serving(&stage, "logs").await.filter(|id| *id != gone) {
+            break id;
+        }
+        assert!(started.elapsed() < crate::stage::PATIENCE, "the endpoint is not back");
+        stage.admin("POST", "due", None);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    assert_eq!(drifted(&stage, STACK).await, ["MainLogsEndpoint"], "the network is right, the stack is not");
+    stage.idle();
+    let mark = stage.mark();
+
+    // Each end of an operation is an event, which wakes the sweep; nobody asks a second time.
+    drift_now(&stage).await;
+    stage.outcome("repairs", |it| of_stack(it, "Stack Repaired", STACK)).await;
+
+    assert_eq!(serving(&stage, "logs").await, Some(stand_in.clone()), "never a moment without it");
+    let known = stage.cloudformation().describe_stack_resource().stack_name(STACK);
+    let known = known.logical_resource_id("MainLogsEndpoint").send().await.expect("in the stack");
+    let id = known.stack_resource_detail().and_then(|detail| detail.physical_resource_id());
+    assert_eq!(id, Some(stand_in.as_str()));
+    assert_eq!(drifted(&stage, STACK).await, Vec::<String>::new(), "CloudFormation agrees");
+    let calls = stage.calls(mark);
+    let by_sweep = |action: &str| calls.iter().filter(|call| call.is_by("sweep") && call.action == action).count();
+    assert_eq!((by_sweep("CreateChangeSet"), by_sweep("ExecuteChangeSet")), (3, 3));
+    let made = ["CreateVpcEndpoint", "DeleteVpcEndpoints", "ModifyVpcEndpoint"];
+    assert!(calls.iter().all(|call| !made.contains(&call.action.as_str())), "the network was left alone");
 }

@@ -51,7 +51,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         let (place, stack) = (self.network.place.clone(), self.network.stack.clone());
         let age = self.clock.now().duration_since(detection.since);
         match self.stacks.detection(&place, &detection.id).await? {
-            Some(DetectionStatus::InProgress) if age < PATIENCE => return Ok("drift detection is under way".into()),
+            Some(DetectionStatus::InProgress) if age < PATIENCE => Ok("drift detection is under way".into()),
             Some(DetectionStatus::Failed(why)) => {
                 // What could be compared was; what not is among the results, with the reason.
                 let drifts = self.stacks.drifts(&place, &stack).await?;

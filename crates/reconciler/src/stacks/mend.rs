@@ -8,7 +8,7 @@ use crate::{
 };
 use jiff::SignedDuration;
 use serde_json::json;
-use topology::network::StackRepair;
+use topology::network::{StackRepair, State};
 use topology::stacks::{Repair, ResourceDrift, Stage, StandIn, judge, unsure};
 use topology::{ControlId, Mode, Subject, Verb};
 
@@ -59,10 +59,11 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
 
     /// Every topology of the stack wants it, and is enforced.
     fn asked_for(&self) -> bool {
-        let wants = |topology: &&topology::Topology| {
-            topology.stack_repair == StackRepair::Execute && topology.mode == Mode::Enforce
+        // The stack of a retired network is about to go.
+        let wants = |it: &topology::Topology| {
+            it.stack_repair == StackRepair::Execute && it.mode == Mode::Enforce && it.state == State::Active
         };
-        !self.network.topologies.is_empty() && self.network.topologies.iter().all(|topology| wants(&topology))
+        !self.network.topologies.is_empty() && self.network.topologies.iter().all(|topology| wants(topology))
     }
 
     /// Why nothing may be done now although it is wanted: a person's order.
@@ -267,7 +268,9 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
 
     async fn barred(&self, repair: &Repair) -> Result<Option<String>, Fault> {
         if !self.asked_for() {
-            return Ok(Some("the topology does not say `stack_repair: execute` in mode enforce any more".into()));
+            return Ok(Some(
+                "the topology does not say `stack_repair: execute` in mode enforce any more, or is retired".into(),
+            ));
         }
         self.braked(repair).await
     }

@@ -51,6 +51,7 @@ struct Desk<'a, S, L, O, K> {
 /// and takes a repair a step further. Nothing here fails the sweep: a stack that cannot be looked at is told.
 ///
 /// An event of CloudFormation only says which stack to look at.
+#[allow(clippy::too_many_arguments, reason = "the event, what is served, and the ports")]
 pub async fn watch<S, L, O, K>(
     event: &Value,
     served: &Served,

@@ -434,12 +434,18 @@ async fn an_endpoint_that_no_control_put_back_yet_is_not_made_by_two() {
 }
 
 #[tokio::test]
-async fn in_observe_mode_and_without_a_service_role_nothing_is_executed() {
+async fn in_observe_mode_when_retired_and_without_a_service_role_nothing_is_executed() {
     let mut test = Test::new("stack_repair: execute").await;
     test.world.served.topologies[0].mode = topology::Mode::Observe;
     test.stand_in().await;
     test.until("has drifted").await;
     assert!(!test.formation.take_calls().contains(&"CreateChangeSet"));
+
+    let mut test = Test::new("stack_repair: execute").await;
+    test.world.served.topologies[0].state = topology::network::State::Retired;
+    test.stand_in().await;
+    test.until("has drifted").await;
+    assert!(!test.formation.take_calls().contains(&"CreateChangeSet"), "its stack is about to go");
 
     let test = Test::new("stack_repair: execute").await;
     test.formation.change(&test.stack(), |stack| stack.facts.role = None);
