@@ -398,14 +398,14 @@ ROLE = {
 def test_what_has_a_name_and_was_retained_is_not_taken_over(client, cloudformation, resource):
     """DeletionPolicy: it outlives its stack. Troubleshooting: making it again fails, it already exists."""
     kept = {"Kept": {**resource, "DeletionPolicy": "Retain"}}
-    deploy(cloudformation, "first", kept)
+    first = deploy(cloudformation, "first", kept)["StackId"]
     if resource is TABLE:
         client("dynamodb").put_item(TableName="kept", Item={"pk": {"S": "remembered"}})
     cloudformation.delete_stack(StackName="first")
-    settle(cloudformation, "first")
-    deploy(cloudformation, "second", kept, expect="ROLLBACK_COMPLETE")
+    assert settle(cloudformation, first)["StackStatus"] == "DELETE_COMPLETE"
+    second = deploy(cloudformation, "second", kept, expect="ROLLBACK_COMPLETE")["StackId"]
     cloudformation.delete_stack(StackName="second")
-    settle(cloudformation, "second")
+    assert settle(cloudformation, second)["StackStatus"] == "DELETE_COMPLETE"
     if resource is TABLE:
         assert client("dynamodb").scan(TableName="kept")["Count"] == 1
     else:
