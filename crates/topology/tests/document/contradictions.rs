@@ -187,7 +187,6 @@ fn an_endpoint_that_admits_nobody() {
     holds(&text("ingress: [{ tcp: 400-500, from: 10.0.0.0/16 }]", ""));
     holds(&text("ingress: [{ protocol: all, from: calls }]", ""));
     holds(&text("ingress: []", ", private_dns: false"));
-    holds(&text("egress: []", ""));
 }
 
 #[test]
