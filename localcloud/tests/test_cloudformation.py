@@ -371,6 +371,47 @@ def test_a_null_anywhere_is_refused(client):
     )
 
 
+TABLE = {
+    "Type": "AWS::DynamoDB::Table",
+    "Properties": {
+        "TableName": "kept",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    },
+}
+ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {
+        "RoleName": "kept",
+        "AssumeRolePolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+            ],
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("resource", [TABLE, ROLE], ids=["table", "role"])
+def test_what_has_a_name_and_was_retained_is_not_taken_over(client, cloudformation, resource):
+    """DeletionPolicy: it outlives its stack. Troubleshooting: making it again fails, it already exists."""
+    kept = {"Kept": {**resource, "DeletionPolicy": "Retain"}}
+    first = deploy(cloudformation, "first", kept)["StackId"]
+    if resource is TABLE:
+        client("dynamodb").put_item(TableName="kept", Item={"pk": {"S": "remembered"}})
+    cloudformation.delete_stack(StackName="first")
+    assert settle(cloudformation, first)["StackStatus"] == "DELETE_COMPLETE"
+    second = deploy(cloudformation, "second", kept, expect="ROLLBACK_COMPLETE")["StackId"]
+    cloudformation.delete_stack(StackName="second")
+    assert settle(cloudformation, second)["StackStatus"] == "DELETE_COMPLETE"
+    if resource is TABLE:
+        assert client("dynamodb").scan(TableName="kept")["Count"] == 1
+    else:
+        assert client("iam").get_role(RoleName="kept")["Role"]["RoleName"] == "kept"
+
+
 def log_group(**properties):
     return {"Logs": {"Type": "AWS::Logs::LogGroup", "DeletionPolicy": "Retain", "Properties": properties}}
 

@@ -81,12 +81,28 @@ where
     }
 }
 
+/// Whether a control leaves something in a network that its stack does not know of.
+fn makes(control: ControlId) -> bool {
+    match control {
+        ControlId::SecurityGroups
+        | ControlId::FlowLogs
+        | ControlId::Nat
+        | ControlId::PrivateLink
+        | ControlId::Routes
+        | ControlId::Endpoints => true,
+        ControlId::Exposure => false,
+    }
+}
+
 /// What one control says of a retired topology counts so long: each sweep says it anew, and they are an hour apart at most.
 const SAID: SignedDuration = SignedDuration::from_hours(2);
 
 /// Says whether anything of Plumbline's is left of a retired topology. `whole`: all of it was looked at.
 async fn left(mut report: Report, topology: &Topology, whole: bool, ledger: &impl Ledger, now: Timestamp) -> Report {
     let own = report.key.control;
+    if !makes(own) {
+        return report;
+    }
     let clean = matches!(report.overall, Outcome::InSync | Outcome::Applied) && report.held.is_empty();
     if clean && !whole {
         return report;
@@ -102,7 +118,8 @@ async fn left(mut report: Report, topology: &Topology, whole: bool, ledger: &imp
         return report;
     }
     let lately = |control: &ControlId| noted.get(control).is_some_and(|at| now.duration_since(*at) <= SAID);
-    let kept = ControlId::ALL.iter().filter(|control| topology.keeps(**control) && **control != own);
+    let kept =
+        ControlId::ALL.iter().filter(|control| topology.keeps(**control) && makes(**control) && **control != own);
     let waits: Vec<&str> = kept.filter(|control| !lately(control)).map(|control| control.name()).collect();
     report.retired = waits.is_empty() && !lately(&own);
     report.notes.push(match waits.is_empty() {

@@ -133,9 +133,7 @@ fn routes_to_a_gateway_that_the_vpc_does_not_have() {
 fn names_where_dns_is_off() {
     assert_eq!(
         told(&tiers("dns: { support: false, hostnames: true }")),
-        [
-            "13:39 dns-hostnames: AWS gives no DNS hostnames where DNS support is off; write `support: true`, or `hostnames: false`"
-        ]
+        ["13:39 dns: host names need the Amazon resolver, which is off; write `support: true`, or `hostnames: false`"]
     );
     holds(&tiers("dns: { support: false, hostnames: false }"));
     assert_eq!(
@@ -182,14 +180,13 @@ fn an_endpoint_that_admits_nobody() {
     assert_eq!(
         told(&text("ingress: [{ tcp: 80-442, from: 10.0.0.0/16 }, { udp: 443, from: 10.0.0.0/16 }]", "")),
         [
-            "13:18 endpoint-closed: nobody could reach endpoint `logs`: no group of it admits TCP 443 (calls, more); admit 443 from those \
-          who call the service, or write `private_dns: false`"
+            "13:18 endpoint-admits-nobody: endpoint `logs` has private DNS, and its groups (calls, more) admit nobody on 443; private DNS \
+             sends the whole VPC there: admit 443 in one of the groups, or write `private_dns: false`"
         ]
     );
     holds(&text("ingress: [{ tcp: 400-500, from: 10.0.0.0/16 }]", ""));
     holds(&text("ingress: [{ protocol: all, from: calls }]", ""));
     holds(&text("ingress: []", ", private_dns: false"));
-    holds(&text("egress: []", ""));
 }
 
 #[test]
@@ -237,4 +234,19 @@ fn two_documents_that_record_into_one_place_must_agree_how() {
         ]
     );
     assert!(read_all([logging("one", "", &folder("text")), logging("two", "", &folder("text"))]).refused.is_empty());
+}
+
+/// What a network is at its end is judged as it was declared: a document that held goes on to hold when it is retired.
+#[test]
+fn a_retired_document_holds_if_it_held() {
+    let text = tiers(
+        "nat: { mode: auto }
+flow_logs: [{ cloudwatch: {} }]
+endpoints: { logs: { type: interface, security_groups: [calls] } }
+security_groups:
+  app: {}
+  calls: { ingress: [{ tcp: 443, from: app }] }",
+    );
+    holds(&text);
+    holds(&text.replace("vpcs:", "state: retired\nvpcs:"));
 }

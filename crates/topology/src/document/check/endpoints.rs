@@ -102,48 +102,6 @@ fn end_of(target: &EndpointTarget) -> String {
     }
 }
 
-/// With private DNS the service's own name leads to the endpoint from everywhere in the VPC: if its groups admit HTTPS from nobody, the
-/// service is cut off, and no two controls that each do as they are told would notice.
-pub(super) fn admitted(
-    check: Check<'_>,
-    written: &model::Vpc,
-    endpoints: Option<&BTreeMap<EndpointName, Endpoint>>,
-    groups: Option<&DesiredVpc>,
-) {
-    let (Some(endpoints), Some(groups)) = (endpoints, groups) else { return };
-    let admits = |rule: &DesiredRule| {
-        let Traffic { protocol, ports } = &rule.traffic;
-        let port = match ports {
-            Ports::All => true,
-            Ports::Range { from, to } => (*from..=*to).contains(&443),
-            Ports::Icmp { .. } => false,
-        };
-        port && matches!(protocol, Protocol::Tcp | Protocol::All)
-    };
-    // A direction that is left out is somebody else's: nobody knows what it admits.
-    let closed = |name: &GroupName| {
-        groups.groups.get(name).and_then(|group| group.ingress.as_ref()).is_some_and(|rules| !rules.iter().any(admits))
-    };
-    for (name, endpoint) in endpoints {
-        let EndpointKind::Interface { tiers: _, security_groups, private_dns: true } = &endpoint.kind else { continue };
-        if matches!(endpoint.service, EndpointTarget::Own(_))
-            || security_groups.is_empty()
-            || !security_groups.iter().all(closed)
-        {
-            continue;
-        }
-        let entries = written.endpoints.read().map(|named| named.0.as_slice()).unwrap_or_default();
-        let Some(entry) = entries.iter().find(|entry| entry.name == name.as_str()) else { continue };
-        let names: Vec<&str> = security_groups.iter().map(GroupName::as_str).collect();
-        check.wrong(
-            entry.name_span,
-            "endpoint-closed",
-            format!("nobody could reach endpoint `{name}`: no group of it admits TCP 443 ({})", names.join(", ")),
-            "admit 443 from those who call the service, or write `private_dns: false`",
-        );
-    }
-}
-
 /// Checks and resolves the endpoints of a VPC.
 pub(super) fn endpoints(
     check: Check<'_>,

@@ -207,9 +207,6 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
     }
     names::distinct(check, "endpoint service", services);
     desired.ranges = resolved.values().map(|vpc: &crate::Vpc| vpc.cidr.into()).collect();
-    if state == State::Retired {
-        desired.retire();
-    }
     let mut privatelink = privatelink::services(check, services, &around);
     privatelink::connect_own(&mut privatelink, &resolved);
     endpoints::consistent(check, entries, &resolved, &desired, &privatelink);
@@ -230,6 +227,10 @@ pub(super) fn topology(check: Check<'_>, document: &Document, whole: Span) -> Op
         services: privatelink.clone(),
         retired: state == State::Retired,
     });
+    // Last: what is declared together is judged together, whatever becomes of it.
+    if state == State::Retired {
+        desired.retire();
+    }
     Some(Topology {
         id,
         environment,

@@ -85,7 +85,6 @@ pub(super) fn vpc(check: Check<'_>, around: &Around<'_>, name: &str, written: &m
     {
         endpoints::add_group(desired.get_or_insert_default(), range);
     }
-    endpoints::admitted(check, written, endpoints.as_ref(), desired.as_ref());
     let flow_logs = flow_logs::flow_logs(check, around.id, name, written);
     let vpc = range.map(|(cidr, _)| Vpc {
         cidr,
