@@ -58,7 +58,7 @@ def _edge(stage: Stage, domain: str) -> dict[str, str]:
     """The stack that CloudFront needs in us-east-1. A stack that is there already answers what it has."""
     given = {"DomainName": domain, "HostedZoneId": str(_given(stage, "HostedZoneId", domain))}
     name = f"edge-{domain.replace('.', '-')}"
-    return deploy.Deployer(stage.endpoint, EDGE_REGION).deploy(ROOT / "topologies" / "edge.yaml", name, given)
+    return deploy.Deployer(stage.endpoint, EDGE_REGION).deploy(ROOT / "topologies" / "hipaa" / "edge.yaml", name, given)
 
 
 def stack(topology: declared.Topology) -> str:
