@@ -131,3 +131,109 @@ async fn what_is_no_outcome_is_put_aside_and_holds_up_nothing() {
     assert_eq!(payments.waiting("OutcomesDeadLettersUrl").await, 1);
     assert_eq!(payments.waiting("OutcomesQueueUrl").await, 0);
 }
+
+/// Calls fail, and calls succeed whose answers are lost: whoever repeats the request is answered, and there is one record.
+#[tokio::test]
+async fn faults_on_the_way_lose_and_double_nothing() {
+    let payments = Payments::ready().await;
+    for (n, fault) in [
+        json!({ "kind": "lost", "service": "dynamodb", "operation": "PutItem", "times": 2 }),
+        json!({ "kind": "lost", "service": "dynamodb", "operation": "UpdateItem", "times": 3 }),
+        json!({ "kind": "lost", "service": "sns", "operation": "Publish", "times": 2 }),
+        json!({ "kind": "unavailable", "service": "sns", "operation": "Publish", "times": 4 }),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("0192f0c1-7e57-7c3a-9f44-00000000010{n}");
+        payments.stage.admin("PUT", "faults", Some(json!({ "rules": [fault.clone()] })));
+        let end = Instant::now() + PATIENCE;
+        let answer = loop {
+            let (status, answer) = payments.post(&id, 1250).await;
+            if status == 200 {
+                break answer;
+            }
+            assert_eq!(status, 503, "{fault}: {answer}");
+            assert!(Instant::now() < end, "{fault}: {answer}");
+        };
+        let found = payments.recorded(&id).await;
+        payments.stage.idle();
+        assert_eq!(payments.records(&id).await, found, "{fault}");
+        assert_eq!(found.len(), 1, "{fault}: {found:?}");
+        assert_eq!(json!(found[0]["decided_at"]), answer["decided_at"], "{fault}: as the client was told");
+    }
+    payments.stage.admin("DELETE", "faults", None);
+    assert_eq!(payments.waiting("OutcomesDeadLettersUrl").await, 0);
+}
+
+/// Whoever took the payment died before it was decided, and the client never came back.
+#[tokio::test]
+async fn an_open_payment_is_resumed_by_the_schedule() {
+    let payments = Payments::ready().await;
+    let id = "0192f0c1-7e59-7c3a-9f44-5d2a6c8e1b90";
+    let text = |text: &str| AttributeValue::S(text.into());
+    let table = payments.output("RequestsTable").to_owned();
+    let put = payments.stage.dynamodb().put_item().table_name(&table);
+    let put = put.item("payment_id", text(id)).item("fingerprint", text("f"));
+    let put = put.item("amount", AttributeValue::N("1250".into())).item("currency", text("EUR"));
+    let put = put.item("token", text("tok_4fGh7Kq2Zt")).item("open", text("open"));
+    put.item("claimed_at", text("2026-11-20T03:00:00.000Z")).send().await.expect("put");
+
+    let call = payments.stage.lambda().invoke().function_name(payments.output("ProcessFunctionName"));
+    let answer = call.payload(Blob::new(r#"{"resume": true}"#)).send().await.expect("invoked");
+    let said = String::from_utf8_lossy(answer.payload().expect("a payload").as_ref()).into_owned();
+    assert_eq!(said, r#"{"resumed":1}"#);
+
+    let found = payments.recorded(id).await;
+    assert_eq!((found.len(), found[0]["outcome"].as_str()), (1, "success"), "{found:?}");
+    let get = payments.stage.dynamodb().get_item().table_name(&table).key("payment_id", text(id)).send().await;
+    let claim = get.expect("got").item.expect("an item");
+    assert!(!claim.contains_key("token") && !claim.contains_key("open"), "{claim:?}");
+}
+
+#[tokio::test]
+async fn another_outcome_is_kept_beside_the_final_one() {
+    let payments = Payments::ready().await;
+    let id = "0192f0c1-7e60-7c3a-9f44-5d2a6c8e1b90";
+    let first = json!({
+        "version": 1, "payment_id": id, "outcome": "success", "amount": 1250, "currency": "EUR",
+        "decided_at": "2026-11-20T03:00:00Z",
+    });
+    let mut other = first.clone();
+    other["outcome"] = json!("failure");
+    other["reason"] = json!("forged");
+    payments.send(&first.to_string()).await;
+    let found = payments.recorded(id).await;
+    payments.send(&other.to_string()).await;
+    payments.send(&other.to_string()).await;
+    let end = Instant::now() + PATIENCE;
+    let beside = loop {
+        let records = payments.records(id).await;
+        if records.len() > 1 {
+            break records;
+        }
+        assert!(Instant::now() < end, "the other one is not kept");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    payments.stage.idle();
+    assert_eq!(payments.records(id).await, beside, "kept once");
+    assert!(beside.contains(&found[0]), "the first stands: {beside:?}");
+    let conflict = beside.iter().find(|record| record["record"].starts_with("conflict#"));
+    assert_eq!(conflict.map(|record| record["outcome"].as_str()), Some("failure"), "{beside:?}");
+    assert_eq!(payments.waiting("OutcomesDeadLettersUrl").await, 0);
+}
+
+/// An event that no authorizer let in, and one that is neither a request nor the schedule's.
+#[tokio::test]
+async fn what_nobody_authorized_is_refused() {
+    let payments = Payments::ready().await;
+    let invoke = async |event: Value| {
+        let call = payments.stage.lambda().invoke().function_name(payments.output("ProcessFunctionName"));
+        call.payload(Blob::new(event.to_string())).send().await.expect("invoked")
+    };
+    let forged = invoke(json!({ "requestContext": { "authorizer": {} }, "body": "{}" })).await;
+    let answer: Value = serde_json::from_slice(forged.payload().expect("a payload").as_ref()).expect("JSON");
+    assert_eq!(answer["statusCode"], json!(401), "{answer}");
+    let other = invoke(json!({ "resume": true, "table": "another" })).await;
+    assert!(other.function_error().is_some(), "no other input is taken");
+}
