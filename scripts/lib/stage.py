@@ -383,7 +383,7 @@ def main() -> int:
         stage = start(arguments.log)
         try:
             assemble(stage, say)
-            # By now it is known which stacks the networks have: their drift is detected once, and not by the first test.
+            # By now it is known which stacks the networks have: their drift is detected here, not by the first test.
             sweep(stage)
             forget_outcomes(stage)
             a_day_later(stage)
