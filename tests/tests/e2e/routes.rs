@@ -99,6 +99,9 @@ async fn a_gateway_that_public_addresses_need_is_held_with_what_to_do() {
     let (ec2, vpc) = (stage.ec2(Caller::Root), stage.vpc("privatelink", "producer").to_owned());
     let made = ec2.create_internet_gateway().send().await.expect("made");
     let gateway = made.internet_gateway().and_then(|made| made.internet_gateway_id()).expect("an id").to_owned();
+    // The control `exposure` would take the address off, and with it what is in the way.
+    let pause = json!({"pause": {"topology": "privatelink", "control": "exposure", "for": "2h", "reason": "INC-7"}});
+    assert_eq!(stage.by_hand("exposure", pause).await["ok"], json!(true));
     stage.admin("PUT", "cloudtrail", Some(json!({"paused": true})));
     ec2.attach_internet_gateway().internet_gateway_id(&gateway).vpc_id(&vpc).send().await.expect("attached");
     let subnets = ec2.describe_subnets().filters(by("vpc-id", &vpc)).send().await.expect("described");
