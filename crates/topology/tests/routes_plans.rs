@@ -554,7 +554,6 @@ fn nothing_is_done_about_what_is_unknown() {
     site.unseat("10.0.21.0/24");
     site.nets.drop_table(&own).unwrap();
     let failed = || Unseen::Failed { retryable: true, why: "DescribeSubnets: slow down".into() };
-    let name = || "main".into();
     for part in ["subnets", "tables", "vpc"] {
         let mut observed = site.observed();
         let seen = observed.vpcs.get_mut(&topology::VpcName::from("main")).unwrap();
@@ -566,7 +565,6 @@ fn nothing_is_done_about_what_is_unknown() {
         let plan = site.plan_of(&observed);
         assert!(plan.steps.is_empty() && plan.blind.len() == 1, "{part}: {plan}");
     }
-    let _: topology::VpcName = name();
     // Without the gateways, what is open is closed all the same, and nothing is attached or detached.
     site.nets.detach_internet(&internet);
     let mut observed = site.observed();

@@ -1,6 +1,7 @@
 //! What holds for every plan of the `routes` control, and for it together with `nat`, which writes the same route tables: whatever
 //! people do to a network, both come to rest with what is declared, and on the way nothing is cut that worked or opened that may not be.
 //! Judged on the network itself, by rules that share no code with the planners.
+#![allow(clippy::unwrap_used, clippy::panic)] // clippy sees the helpers of tests as production code
 
 mod networks;
 
@@ -203,10 +204,10 @@ fn at_rest(site: &mut Site, order: &[bool]) {
 fn as_declared(site: &Site) {
     assert_eq!(open(site), BTreeSet::new(), "something is open");
     assert_eq!(works(site), (0..4).collect(), "a way out does not work");
-    for subnet in 0..6 {
-        let own = site.used(SUBNETS[subnet]);
-        let others = (0..6).filter(|other| *other != subnet && site.used(SUBNETS[*other]) == own).count();
-        assert_eq!(others, 0, "{} shares its table", SUBNETS[subnet]);
+    for (subnet, cidr) in SUBNETS.iter().enumerate() {
+        let own = site.used(cidr);
+        let others = SUBNETS.iter().filter(|other| *other != cidr && site.used(other) == own).count();
+        assert_eq!(others, 0, "{cidr} shares its table");
         let found: BTreeSet<String> = routes(site, subnet).into_iter().map(|(to, _)| to).collect();
         let kept = match tier(subnet) {
             "public" => BTreeSet::from(["0.0.0.0/0"]),
@@ -218,8 +219,8 @@ fn as_declared(site: &Site) {
             let route = routes(site, subnet).into_iter().find(|(there, _)| there == to);
             tier(subnet) == "private" && route.is_some_and(|(_, target)| target.as_str().starts_with("pcx-"))
         };
-        assert!(found.iter().filter(extra).all(allowed), "{}: {found:?}", SUBNETS[subnet]);
-        assert!(kept.iter().all(|to| found.contains(*to)), "{}: {found:?}", SUBNETS[subnet]);
+        assert!(found.iter().filter(extra).all(allowed), "{cidr}: {found:?}");
+        assert!(kept.iter().all(|to| found.contains(*to)), "{cidr}: {found:?}");
     }
     assert!(site.nets.public_on_launch.is_empty());
     assert_eq!(site.nets.dns_of(&site.vpc), (true, true));

@@ -231,8 +231,8 @@ impl Nets {
             let said = format!("resource {gateway} is not attached to network {vpc}");
             return Err(Refusal::new("Gateway.NotAttached", said));
         }
-        let mapped = self.addresses.values().filter_map(|address| self.gateways.get(address.user.as_ref()?));
-        if mapped.into_iter().any(|gateway| gateway.vpc == *vpc) {
+        let mut mapped = self.addresses.values().filter_map(|address| self.gateways.get(address.user.as_ref()?));
+        if mapped.any(|gateway| gateway.vpc == *vpc) {
             let said = format!(
                 "Network {vpc} has some mapped public address(es). Please unmap those public address(es) before detaching \
                  the gateway."

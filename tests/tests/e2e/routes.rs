@@ -57,6 +57,12 @@ async fn until<T: PartialEq + std::fmt::Debug>(stage: &Stage, what: &str, wanted
     }
 }
 
+/// What was held back is delivered, and nothing is held back any more.
+fn told(stage: &Stage) {
+    stage.admin("PUT", "cloudtrail", Some(json!({"paused": false})));
+    stage.admin("POST", "cloudtrail/release", Some(json!({"order": "recorded"})));
+}
+
 #[tokio::test]
 async fn a_detached_gateway_is_attached_again_and_its_routes_live() {
     let stage = Stage::restored().await;
@@ -99,6 +105,9 @@ async fn a_gateway_that_public_addresses_need_is_held_with_what_to_do() {
     let (ec2, vpc) = (stage.ec2(Caller::Root), stage.vpc("privatelink", "producer").to_owned());
     let made = ec2.create_internet_gateway().send().await.expect("made");
     let gateway = made.internet_gateway().and_then(|made| made.internet_gateway_id()).expect("an id").to_owned();
+    // The control `exposure` would take the address off, and with it what is in the way.
+    let pause = json!({"pause": {"topology": "privatelink", "control": "exposure", "for": "2h", "reason": "INC-7"}});
+    assert_eq!(stage.by_hand("exposure", pause).await["ok"], json!(true));
     stage.admin("PUT", "cloudtrail", Some(json!({"paused": true})));
     ec2.attach_internet_gateway().internet_gateway_id(&gateway).vpc_id(&vpc).send().await.expect("attached");
     let subnets = ec2.describe_subnets().filters(by("vpc-id", &vpc)).send().await.expect("described");
@@ -109,12 +118,12 @@ async fn a_gateway_that_public_addresses_need_is_held_with_what_to_do() {
     let address = made.allocation_id().expect("an id");
     let associate = ec2.associate_address().allocation_id(address).network_interface_id(interface);
     associate.send().await.expect("associated");
-    stage.admin("PUT", "cloudtrail", Some(json!({"paused": false})));
-    let told = |event: &serde_json::Value| {
+    told(&stage);
+    let said = |event: &serde_json::Value| {
         let actions = event["detail"]["actions"].to_string();
         actions.contains("DependencyViolation") && actions.contains("public addresses are in use")
     };
-    stage.outcome("says what is in the way", told).await;
+    stage.outcome("says what is in the way", said).await;
     assert_eq!(internet(&ec2, &vpc).await, Some(gateway));
 }
 
@@ -130,7 +139,7 @@ async fn a_table_that_was_deleted_is_made_again_and_used() {
     leave.association_id(association.route_table_association_id().expect("an id")).send().await.expect("left");
     ec2.delete_route_table().route_table_id(id(&own)).send().await.expect("deleted");
     let before = tables(&ec2, &vpc).await.len();
-    stage.admin("PUT", "cloudtrail", Some(json!({"paused": false})));
+    told(&stage);
     until(&stage, "its own table again", &true, async || used(&ec2, &subnet).await.is_some()).await;
     let again = table(&ec2, &vpc, "database-a").await;
     assert_eq!(used(&ec2, &subnet).await.as_deref(), Some(id(&again)));

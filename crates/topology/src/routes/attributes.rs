@@ -63,7 +63,7 @@ pub(super) fn public_addresses(builder: &mut Builder<'_>, facts: &Facts<'_>, sea
             continue;
         }
         let thing = builder.thing(&subnet.id, label(facts.name, tier));
-        let open = now.into_iter().flat_map(|table| &table.routes).any(|route| {
+        let open = now.iter().flat_map(|table| &table.routes).any(|route| {
             TargetKind::of(route.target.as_str()) == Some(TargetKind::InternetGateway) && !route.blackhole
         });
         let (severity, summary) = match on {

