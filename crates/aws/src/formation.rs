@@ -119,10 +119,12 @@ impl NetworkStacks for Formation {
         Ok(answer.id().ok_or_else(|| bad_answer(OPERATION, "no change set"))?.to_owned())
     }
 
-    async fn change_set(&self, place: &Place, id: &str) -> Result<Option<ChangeSetState>, Fault> {
+    /// The ARN alone would do; IAM, though, authorizes these calls on the stack.
+    async fn change_set(&self, place: &Place, stack: &StackId, id: &str) -> Result<Option<ChangeSetState>, Fault> {
         let mut changes = vec![];
         let mut state = None;
-        let mut pages = self.client(place)?.describe_change_set().change_set_name(id).into_paginator().send();
+        let request = self.client(place)?.describe_change_set().stack_name(stack.as_str()).change_set_name(id);
+        let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = match page {
                 Ok(page) => page,
@@ -139,16 +141,16 @@ impl NetworkStacks for Formation {
         Ok(state.map(|(made, execution)| ChangeSetState { made, execution, changes }))
     }
 
-    async fn execute(&self, place: &Place, id: &str, token: &str) -> Result<(), Fault> {
+    async fn execute(&self, place: &Place, stack: &StackId, id: &str, token: &str) -> Result<(), Fault> {
+        let request = self.client(place)?.execute_change_set().stack_name(stack.as_str()).change_set_name(id);
         // A failure rolls back to what was: that is the safe end.
-        let request = self.client(place)?.execute_change_set().change_set_name(id).disable_rollback(false);
-        let answer = request.client_request_token(token).send().await;
+        let answer = request.disable_rollback(false).client_request_token(token).send().await;
         answer.map(|_| ()).map_err(|error| fault("ExecuteChangeSet", &error))
     }
 
-    async fn discard(&self, place: &Place, id: &str) -> Result<(), Fault> {
-        let answer = self.client(place)?.delete_change_set().change_set_name(id).send().await;
-        answer.map(|_| ()).map_err(|error| fault("DeleteChangeSet", &error))
+    async fn discard(&self, place: &Place, stack: &StackId, id: &str) -> Result<(), Fault> {
+        let request = self.client(place)?.delete_change_set().stack_name(stack.as_str()).change_set_name(id);
+        request.send().await.map(|_| ()).map_err(|error| fault("DeleteChangeSet", &error))
     }
 }
 

@@ -108,13 +108,23 @@ pub trait NetworkStacks: Sync {
         facts: &StackFacts,
         token: &str,
     ) -> impl Future<Output = Result<String, Fault>> + Send;
-    /// A change set as it is. `None`: there is none of that ARN.
-    fn change_set(&self, place: &Place, id: &str)
-    -> impl Future<Output = Result<Option<ChangeSetState>, Fault>> + Send;
+    /// A change set of a stack as it is. `None`: there is none of that ARN.
+    fn change_set(
+        &self,
+        place: &Place,
+        stack: &StackId,
+        id: &str,
+    ) -> impl Future<Output = Result<Option<ChangeSetState>, Fault>> + Send;
     /// Executes it. Asked again with the same token it does nothing more.
-    fn execute(&self, place: &Place, id: &str, token: &str) -> impl Future<Output = Result<(), Fault>> + Send;
+    fn execute(
+        &self,
+        place: &Place,
+        stack: &StackId,
+        id: &str,
+        token: &str,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
     /// Deletes it.
-    fn discard(&self, place: &Place, id: &str) -> impl Future<Output = Result<(), Fault>> + Send;
+    fn discard(&self, place: &Place, stack: &StackId, id: &str) -> impl Future<Output = Result<(), Fault>> + Send;
 }
 
 /// A stack, as far as its drift detection and its change sets depend on it.

@@ -170,11 +170,11 @@ impl NetworkStacks for Formation {
         Ok(id)
     }
 
-    async fn change_set(&self, _: &Place, id: &str) -> Result<Option<ChangeSetState>, Fault> {
+    async fn change_set(&self, _: &Place, _: &StackId, id: &str) -> Result<Option<ChangeSetState>, Fault> {
         Ok(self.call("DescribeChangeSet")?.change_sets.get(id).map(|it| it.state.clone()))
     }
 
-    async fn execute(&self, _: &Place, id: &str, _: &str) -> Result<(), Fault> {
+    async fn execute(&self, _: &Place, _: &StackId, id: &str, _: &str) -> Result<(), Fault> {
         let mut inner = self.call("ExecuteChangeSet")?;
         let Some(mut set) = inner.change_sets.get(id).cloned() else { return Err(missing("ExecuteChangeSet")) };
         let Some(stack) = inner.stacks.get_mut(&set.stack) else { return Err(missing("ExecuteChangeSet")) };
@@ -193,7 +193,7 @@ impl NetworkStacks for Formation {
         Ok(())
     }
 
-    async fn discard(&self, _: &Place, id: &str) -> Result<(), Fault> {
+    async fn discard(&self, _: &Place, _: &StackId, id: &str) -> Result<(), Fault> {
         self.call("DeleteChangeSet")?.change_sets.remove(id);
         Ok(())
     }

@@ -88,42 +88,77 @@ async fn a_property_changed_by_hand_is_told_as_advice_with_who_keeps_it() {
     assert!(!by_sweep.contains(&"CreateChangeSet".to_owned()), "advice is no truth: {by_sweep:?}");
 }
 
-#[tokio::test]
-async fn what_is_gone_is_reported_with_the_exact_change_set_and_made_again_where_the_document_says_so() {
-    let stage = Stage::restored().await;
-    // Nobody is told of it by an event, and a group that is gone is for nobody but its stack to make.
+/// Somebody deletes a group of the network, which is for nobody but its stack to make; no event tells of it. Answers its id.
+async fn group_gone(stage: &Stage) -> String {
     stage.admin("PUT", "cloudtrail", Some(json!({"loss": 1.0})));
     let gone = stage.group("autoscaled-web", "main", "cache").await;
     let ec2 = stage.ec2(Caller::User);
     let user = stage.group("autoscaled-web", "main", "backend").await;
     for rule in stage.rules(&user).await {
-        let names = rule.referenced_group_info().and_then(|group| group.group_id()) == Some(&gone);
-        if names {
+        if rule.referenced_group_info().and_then(|group| group.group_id()) == Some(&gone) {
             let revoke = ec2.revoke_security_group_egress().group_id(&user);
-            revoke
-                .security_group_rule_ids(rule.security_group_rule_id().expect("an id"))
-                .send()
-                .await
-                .expect("revoked");
+            let revoke = revoke.security_group_rule_ids(rule.security_group_rule_id().expect("an id"));
+            revoke.send().await.expect("revoked");
         }
     }
     ec2.delete_security_group().group_id(&gone).send().await.expect("deleted");
+    gone
+}
+
+#[tokio::test]
+async fn a_change_set_that_would_do_more_than_it_is_for_is_deleted_and_told() {
+    let stage = Stage::restored().await;
+    with_role(&stage, STACK).await;
+    stage.idle();
+    let gone = group_gone(&stage).await;
+    let group = "log-group:/plumbline/autoscaled-web/main/flow-logs";
+    let arn = format!("arn:aws:logs:{}:{}:{group}", stage.region(), crate::stage::ACCOUNT);
+    stage.logs(Caller::Root).tag_resource().resource_arn(arn).tags("Name", "renamed").send().await.expect("tagged");
+    let mark = stage.mark();
+
+    drift_now(&stage).await;
+    let told = stage.outcome("refuses", |it| of_stack(it, "Stack Repair Failed", STACK)).await;
+
+    let why = told["why"].as_str().expect("why");
+    assert!(why.contains("it would change more than it is for") && why.contains("LogGroup"), "{why}");
+    stage.idle();
+    let calls = stage.calls(mark);
+    let by_sweep = |action: &str| calls.iter().filter(|call| call.is_by("sweep") && call.action == action).count();
+    assert_eq!((by_sweep("CreateChangeSet"), by_sweep("DeleteChangeSet"), by_sweep("ExecuteChangeSet")), (1, 1, 0));
+    let left = stage.cloudformation().list_change_sets().stack_name(STACK).send().await.expect("listed");
+    assert!(left.summaries().is_empty(), "{left:?}");
+    assert!(drifted(&stage, STACK).await.contains(&"MainCacheSecurityGroup".to_owned()), "{gone} stays gone");
+}
+
+#[tokio::test]
+async fn what_is_gone_is_reported_with_the_exact_change_set_and_a_stack_without_a_service_role_is_left_alone() {
+    let stage = Stage::restored().await;
+    group_gone(&stage).await;
     assert_eq!(drifted(&stage, STACK).await, ["MainCacheSecurityGroup"]);
     let mark = stage.mark();
 
     drift_now(&stage).await;
-    let told = stage.outcome("advises", |it| of_stack(it, "Stack Drift Advice", STACK)).await;
-    let commands = told["commands"].to_string();
-    assert!(commands.contains("--use-previous-template --deployment-mode REVERT_DRIFT"), "{commands}");
-    // A stack without a service role is not changed in Plumbline's name.
     let held = stage.outcome("waits", |it| of_stack(it, "Stack Repair Held", STACK)).await;
+
     assert!(held["why"].as_str().expect("why").contains("service role"), "{held:#}");
+    let commands = held["commands"].to_string();
+    assert!(commands.contains("--use-previous-template --deployment-mode REVERT_DRIFT"), "{commands}");
     stage.idle();
     assert!(stage.calls(mark).iter().all(|call| !call.is_by("sweep") || call.action != "CreateChangeSet"));
+}
 
-    // Its end comes as an event, which wakes the sweep; nobody asks.
+#[tokio::test]
+async fn what_is_gone_is_made_again_by_its_stack_where_the_document_says_so() {
+    let stage = Stage::restored().await;
     with_role(&stage, STACK).await;
+    stage.idle();
+    let gone = group_gone(&stage).await;
+    let mark = stage.mark();
+
+    // The end of the operation is an event, which wakes the sweep; nobody asks a second time.
+    drift_now(&stage).await;
     stage.outcome("repairs", |it| of_stack(it, "Stack Repaired", STACK)).await;
+
     let again = stage.group("autoscaled-web", "main", "cache").await;
     assert_ne!(again, gone);
     assert_eq!(drifted(&stage, STACK).await, Vec::<String>::new(), "CloudFormation agrees");

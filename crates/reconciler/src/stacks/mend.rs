@@ -2,7 +2,7 @@
 //! executed, each step written down before it is taken. What is awaited is awaited by the next sweep or event.
 
 use super::words::{FAILED, HELD, MENDED};
-use super::{Desk, Mending, StackMemory};
+use super::{Desk, Mending, Network, StackMemory};
 use crate::{
     ChangeSetState, Clock, ExecutionState, Fault, FaultClass, Ledger, LoopKey, NetworkStacks, Outbox, StackFacts,
 };
@@ -160,8 +160,8 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         facts: &StackFacts,
         change_set: &str,
     ) -> Result<Option<String>, Fault> {
-        let place = self.network.place.clone();
-        let Some(state) = self.stacks.change_set(&place, change_set).await? else {
+        let Network { place, stack, .. } = &self.network;
+        let Some(state) = self.stacks.change_set(place, stack, change_set).await? else {
             return self
                 .failed(memory, mending, "the change set is gone: somebody else changed the stack")
                 .await
@@ -205,7 +205,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         mending: &Mending,
         change_set: &str,
     ) -> Result<String, Fault> {
-        match self.stacks.execute(&self.network.place, change_set, &mending.token).await {
+        match self.stacks.execute(&self.network.place, &self.network.stack, change_set, &mending.token).await {
             Ok(()) => Ok(format!("{} is being executed", name(mending))),
             // Whether it was taken shows at the next look.
             Err(fault) if fault.is_retryable() => Err(fault),
@@ -220,7 +220,8 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         facts: &StackFacts,
         change_set: &str,
     ) -> Result<Option<String>, Fault> {
-        let state = self.stacks.change_set(&self.network.place, change_set).await?;
+        let Network { place, stack, .. } = &self.network;
+        let state = self.stacks.change_set(place, stack, change_set).await?;
         let done = match state.map(|state| state.execution) {
             Some(ExecutionState::Complete) => true,
             Some(ExecutionState::InProgress) => return Ok(Some("the change set is being executed".into())),
@@ -298,7 +299,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
 
     /// One that is left over does no harm, and is told in the log.
     async fn drop_change_set(&self, change_set: &str) {
-        if let Err(fault) = self.stacks.discard(&self.network.place, change_set).await {
+        if let Err(fault) = self.stacks.discard(&self.network.place, &self.network.stack, change_set).await {
             tracing::warn!(stack = %self.network.stack, change_set, %fault, "a change set is left over");
         }
     }
