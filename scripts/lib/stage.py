@@ -383,13 +383,7 @@ def main() -> int:
         stage = start(arguments.log)
         try:
             assemble(stage, say)
-<<<<<<< HEAD
             # Their stacks are known by now: drift is detected once, and not by the first test.
-||||||| 97a83f4
-            # By now it is known which stacks the networks have: their drift is detected once, and not by the first test.
-=======
-            # By now it is known which stacks the networks have: their drift is detected here, not by the first test.
->>>>>>> emulator
             sweep(stage)
             forget_outcomes(stage)
             a_day_later(stage)
