@@ -24,9 +24,20 @@ def _reader(read: Callable[[str], Properties | None]) -> Reader:
             current = read(physical_id)
         except (ClientError, IndexError):
             return None
-        return None if current is None else {name: current[name] for name in current if name in properties}
+        return None if current is None else _as_declared(current, properties)
 
     return guarded
+
+
+def _as_declared(current: Properties, declared: Properties) -> Properties:
+    """Of what there is, what the template sets, at every depth."""
+    answer = {}
+    for name, value in current.items():
+        if name in declared:
+            inner = declared[name]
+            both = isinstance(value, dict) and isinstance(inner, dict)
+            answer[name] = _as_declared(value, inner) if both else value
+    return answer
 
 
 def _instance(identifier: str) -> Properties:
