@@ -141,7 +141,6 @@ fn the_wrong_groups_are_put_right_before_private_dns() {
       drift     main/ecr.api (vpce-00000000000000010): private DNS is off: the service's name leads elsewhere
     steps
       1. main/ecr.api: in vpce-00000000000000010, add groups sg-0000000000000000b; remove groups sg-0000000000000000d
-    waiting until 2026-11-23T02:26:21Z: private DNS of vpce-00000000000000010 waits for its declared security groups
     ");
     assert_snapshot!(network.enforce(), @"
     drift
@@ -343,6 +342,17 @@ fn what_is_declared_and_not_there_keeps_what_is_there() {
     assert!(plan.steps.is_empty(), "{plan}");
     let advice = |text: &str| plan.drifts.iter().any(|it| it.severity == Severity::Advice && it.summary.contains(text));
     assert!(advice("subnet 10.0.11.0/24") && advice("security group endpoints"), "{plan}");
+}
+
+#[test]
+fn private_dns_is_held_while_a_declared_group_is_not_there() {
+    let mut network = Network::build(declared(SIX));
+    network.modify("ecr.api", &private(false));
+    network.cloud.groups.retain(|_, group| group.name.as_str() != "endpoints");
+    network.pass(60);
+    let plan = network.plan();
+    assert!(plan.steps.is_empty() && plan.wait.is_none(), "{plan}");
+    assert!(plan.held.iter().any(|held| held.why.contains("needs security group endpoints")), "{plan}");
 }
 
 /// Without its group it would get the VPC's default group.

@@ -48,8 +48,10 @@ async fn until(stage: &Stage, topology: &str, what: &str, holds: impl Fn(&[VpcEn
         if holds(&now) {
             return now;
         }
-        let told = stage.outcomes().await;
-        assert!(started.elapsed() < PATIENCE, "never {what}: {:#?}; told: {told:#?}", words(&now));
+        if started.elapsed() > PATIENCE {
+            let told = stage.outcomes().await;
+            panic!("never {what}: {:#?}; told: {told:#?}", words(&now));
+        }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -67,7 +69,7 @@ fn about(event: &Value, topology: &str) -> bool {
 #[tokio::test]
 async fn one_that_somebody_deleted_is_made_without_private_dns_which_follows() {
     let stage = Stage::restored().await;
-    stage.admin("PUT", "endpoints", Some(json!({"pending": 1})));
+    stage.admin("PUT", "endpoints", Some(json!({"pending": 0.5, "deleting": 0.2})));
     let before = all(&stage, "three-tier").await;
     let mark = stage.mark();
     let logs = id(to(&before, "logs").expect("logs"));
@@ -95,7 +97,7 @@ async fn all_six_deleted_at_once_come_back_within_the_bucket_that_others_use_too
     let before = all(&stage, "three-tier").await;
     assert_eq!(before.len(), 6);
     let ids: Vec<String> = before.iter().map(|it| id(it).to_owned()).collect();
-    stage.admin("PUT", "endpoints", Some(json!({"pending": 1, "throttle": true})));
+    stage.admin("PUT", "endpoints", Some(json!({"pending": 0.5, "deleting": 0.2, "throttle": true})));
     // Somebody else's tool takes what it can get of the same bucket.
     let hipaa = all(&stage, "hipaa").await;
     let ssm = id(to(&hipaa, "ssm").expect("ssm"));
@@ -158,56 +160,46 @@ async fn private_dns_waits_until_the_group_admits_who_uses_it() {
     assert_eq!(changes(&stage, mark), ["ModifyVpcEndpoint"]);
 }
 
+/// One deploy, three changes of the document: a policy comes, and two endpoints go, of which one is ours and one the stack's.
 #[tokio::test]
-async fn a_policy_is_kept_by_what_it_means() {
+async fn a_policy_is_kept_by_what_it_means_and_only_ours_goes_when_it_is_not_declared_any_more() {
     const DECLARED: &str = "secretsmanager: { type: interface, tiers: [private], security_groups: [endpoints] }";
     const POLICY: &str = "secretsmanager: { type: interface, tiers: [private], security_groups: [endpoints], policy: { Version: '2012-10-17', Statement: [{ Effect: Allow, Principal: '*', Action: 'secretsmanager:GetSecretValue', Resource: '*' }] } }";
+    const SAME: &str = r#"{"Statement":{"Action":["secretsmanager:getsecretvalue"],"Effect":"Allow","Principal":{"AWS":"*"},"Resource":["*"]},"Version":"2012-10-17"}"#;
     let stage = Stage::restored().await;
-    let before = all(&stage, "three-tier").await;
-    let secrets = id(to(&before, "secretsmanager").expect("secretsmanager")).to_owned();
-    let policy =
-        |all: &[VpcEndpoint]| to(all, "secretsmanager").and_then(|it| it.policy_document.clone()).unwrap_or_default();
-    let documents = Documents::copied();
-    documents.edit("three-tier", DECLARED, POLICY);
-    documents.deploy(&stage);
-    until(&stage, "three-tier", "the declared policy", |all| policy(all).contains("GetSecretValue")).await;
-    stage.idle();
-    let mark = stage.mark();
-
-    let same = r#"{"Statement":{"Action":["secretsmanager:getsecretvalue"],"Effect":"Allow","Principal":{"AWS":"*"},"Resource":["*"]},"Version":"2012-10-17"}"#;
-    let rewrite = stage.ec2(Caller::User).modify_vpc_endpoint().vpc_endpoint_id(&secrets).policy_document(same);
-    rewrite.send().await.expect("written in another way");
-    stage.idle();
-    assert_eq!(changes(&stage, mark), Vec::<String>::new(), "it means the same");
-
-    stage
-        .ec2(Caller::User)
-        .modify_vpc_endpoint()
-        .vpc_endpoint_id(&secrets)
-        .reset_policy(true)
-        .send()
-        .await
-        .expect("reset");
-    until(&stage, "three-tier", "the declared policy again", |all| policy(all).contains("GetSecretValue")).await;
-    assert_eq!(changes(&stage, mark), ["ModifyVpcEndpoint"]);
-}
-
-#[tokio::test]
-async fn ours_that_is_not_declared_any_more_goes_and_the_stacks_stays() {
-    let stage = Stage::restored().await;
+    stage.admin("PUT", "endpoints", Some(json!({"deleting": 0.2})));
     let before = all(&stage, "three-tier").await;
     let s3 = id(to(&before, "s3").expect("s3"));
+    let secrets = id(to(&before, "secretsmanager").expect("secretsmanager")).to_owned();
     stage.ec2(Caller::User).delete_vpc_endpoints().vpc_endpoint_ids(s3).send().await.expect("deleted");
     until(&stage, "three-tier", "s3 again", |all| to(all, "s3").is_some()).await;
     stage.idle();
     let mark = stage.mark();
     let documents = Documents::copied();
+    documents.edit("three-tier", DECLARED, POLICY);
     documents.edit("three-tier", "      s3: gateway                             # container image layers, logs\n", "");
     documents.edit("three-tier", "      dynamodb: gateway\n", "");
 
     documents.deploy(&stage);
-    let left = until(&stage, "three-tier", "without ours", |all| to(all, "s3").is_none()).await;
+    let policy = |all: &[VpcEndpoint]| {
+        to(all, "secretsmanager")
+            .and_then(|it| it.policy_document.clone())
+            .is_some_and(|it| it.contains("GetSecretValue"))
+    };
+    let left = until(&stage, "three-tier", "as declared", |all| policy(all) && to(all, "s3").is_none()).await;
     stage.idle();
     assert!(to(&left, "dynamodb").is_some(), "the stack's own is not ours to delete");
-    assert_eq!(changes(&stage, mark), ["DeleteVpcEndpoints"]);
+    let mut made = changes(&stage, mark);
+    made.sort();
+    assert_eq!(made, ["DeleteVpcEndpoints", "ModifyVpcEndpoint"]);
+
+    let mark = stage.mark();
+    let rewrite = stage.ec2(Caller::User).modify_vpc_endpoint().vpc_endpoint_id(&secrets).policy_document(SAME);
+    rewrite.send().await.expect("written in another way");
+    stage.idle();
+    assert_eq!(changes(&stage, mark), Vec::<String>::new(), "it means the same");
+    let reset = stage.ec2(Caller::User).modify_vpc_endpoint().vpc_endpoint_id(&secrets).reset_policy(true);
+    reset.send().await.expect("reset");
+    until(&stage, "three-tier", "the declared policy again", policy).await;
+    assert_eq!(changes(&stage, mark), ["ModifyVpcEndpoint"]);
 }

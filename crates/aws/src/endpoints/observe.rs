@@ -1,4 +1,4 @@
-//! Observing: six calls at once, whatever the number of VPCs and endpoints, and two for each VPC where private DNS is declared.
+//! Observing: six calls at once, whatever the number of VPCs and endpoints, and two for each VPC where private DNS has to be switched on.
 
 use super::listing::{self, ByVpc};
 use crate::clients::Regional;
@@ -7,11 +7,11 @@ use crate::network::Network;
 use reconciler::{Bound, Fault, Observe};
 use std::collections::{BTreeMap, BTreeSet};
 use topology::endpoints::{
-    Callers, Desired, DesiredEndpoint, DesiredVpc, Dns, Endpoints, Observed, ObservedGroup, ObservedService,
-    ObservedTable, ObservedVpc, Shape,
+    Callers, Desired, DesiredEndpoint, DesiredVpc, Dns, Endpoints, Observed, ObservedEndpoint, ObservedGroup,
+    ObservedService, ObservedTable, ObservedVpc, Shape,
 };
 use topology::network::EndpointTarget;
-use topology::{Scope, Seen, ServiceName, Unseen, VpcId, VpcName};
+use topology::{Region, Scope, Seen, ServiceName, Unseen, VpcId, VpcName};
 
 impl Observe<Endpoints> for Network {
     async fn observe(&self, bound: &Bound, desired: &Desired, _: &Scope) -> Observed {
@@ -50,7 +50,10 @@ impl Observe<Endpoints> for Network {
                     subnets: of(&subnets, id),
                     tables: of(&tables, id),
                     groups: of(&groups, id),
-                    dns: dns(&clients, id, declared).await,
+                    dns: match lacks_private_dns(&endpoints, id, declared, &bound.place.region) {
+                        true => dns(&clients, id).await,
+                        false => Seen::Unknown(Unseen::OutOfScope),
+                    },
                 }),
             };
             seen.insert(name.clone(), vpc);
@@ -116,11 +119,20 @@ impl<'a> Needs<'a> {
     }
 }
 
-/// Asked only where private DNS is declared.
-async fn dns(clients: &Regional, vpc: &VpcId, declared: &DesiredVpc) -> Seen<Dns> {
-    if !declared.endpoints.values().any(|endpoint| endpoint.shape.has_private_dns()) {
-        return Seen::Unknown(Unseen::OutOfScope);
-    }
+/// Whether private DNS is declared for a service whose name leads to no endpoint in the VPC.
+fn lacks_private_dns(
+    endpoints: &Result<ByVpc<ObservedEndpoint>, Fault>,
+    vpc: &VpcId,
+    declared: &DesiredVpc,
+    region: &Region,
+) -> bool {
+    let there = endpoints.as_ref().ok().and_then(|found| found.get(vpc)).map(Vec::as_slice).unwrap_or_default();
+    let leads = |service: &str| there.iter().any(|it| it.service == service && it.private_dns && !it.state.is_gone());
+    let wanted = declared.endpoints.values().filter(|endpoint| endpoint.shape.has_private_dns());
+    wanted.map(|endpoint| endpoint.service_name(region)).any(|name| name.is_none_or(|name| !leads(&name)))
+}
+
+async fn dns(clients: &Regional, vpc: &VpcId) -> Seen<Dns> {
     match listing::dns(clients, vpc).await {
         Ok(dns) => Seen::Present(dns),
         Err(fault) => Seen::Unknown(unseen(&fault)),

@@ -1,7 +1,7 @@
 //! What a topology says of its VPC endpoints, resolved.
 
 use super::Policy;
-use crate::core::{EndpointName, GroupName, ResourceId, TierName, TopologyId, VpcName};
+use crate::core::{EndpointName, GroupName, Region, ResourceId, TierName, TopologyId, VpcName};
 use crate::network::{self, EndpointKind, EndpointTarget, Vpc};
 use crate::security_groups::{self, DesiredGroup, DesiredPeer, Ports, Protocol, Traffic};
 use ipnet::Ipv4Net;
@@ -37,6 +37,17 @@ pub struct DesiredEndpoint {
     pub shape: Shape,
     /// Its policy; `None` is not managed.
     pub policy: Option<Policy>,
+}
+
+impl DesiredEndpoint {
+    /// The full name of its service; `None`: a service of the topology, whose name AWS gives.
+    pub fn service_name(&self, region: &Region) -> Option<String> {
+        match &self.service {
+            EndpointTarget::Aws(short) => Some(format!("com.amazonaws.{region}.{short}")),
+            EndpointTarget::Named(full) => Some(full.clone()),
+            EndpointTarget::Own(_) => None,
+        }
+    }
 }
 
 /// How an endpoint is reached.

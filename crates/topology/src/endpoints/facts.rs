@@ -107,10 +107,10 @@ impl<'a> Facts<'a> {
         declared: &'a DesiredEndpoint,
         observed: &'a Observed,
     ) -> Result<Wanted<'a>, NoService> {
-        let service = match &declared.service {
-            EndpointTarget::Aws(short) => format!("com.amazonaws.{}.{short}", self.place.region),
-            EndpointTarget::Named(full) => full.clone(),
-            EndpointTarget::Own(own) => own_service(own, observed)?.name.clone(),
+        let service = match (declared.service_name(&self.place.region), &declared.service) {
+            (Some(name), _) => name,
+            (None, EndpointTarget::Own(own)) => own_service(own, observed)?.name.clone(),
+            (None, EndpointTarget::Aws(_) | EndpointTarget::Named(_)) => return Err(NoService::Unseen),
         };
         let kind = match declared.shape {
             Shape::Gateway { .. } => Kind::Gateway,

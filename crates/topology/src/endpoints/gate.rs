@@ -18,6 +18,8 @@ pub(super) enum Gate {
     Open,
     /// Not yet: somebody is at work on it.
     Wait(String),
+    /// Not yet: what it waits for is in the same plan, and the next look follows that.
+    Later,
     /// Not before a person does something.
     Hold { why: String, remedy: String },
 }
@@ -81,9 +83,12 @@ pub(super) fn gate(
     }
     match facts.groups(groups) {
         None => return Gate::Wait(format!("the security groups of {id} were not seen")),
-        Some(all) if !all.missing.is_empty() || !all.ids.is_subset(&endpoint.groups) => {
-            return Gate::Wait(format!("private DNS of {id} waits for its declared security groups"));
+        Some(all) if !all.missing.is_empty() => {
+            let why = format!("private DNS of {id} needs {}, which is not there", all.missing.join(" and "));
+            let remedy = "deploy the network's stack again, which makes what is missing".into();
+            return Gate::Hold { why, remedy };
         }
+        Some(all) if !all.ids.is_subset(&endpoint.groups) => return Gate::Later,
         Some(_) => {}
     }
     let shut_out = shut_out(facts, groups, &endpoint.groups, callers);

@@ -52,6 +52,7 @@ pub(super) fn keep<'a>(
                     match gate::gate(facts, wanted, endpoint, observed, groups, callers) {
                         Gate::Open => differences.edit.private_dns = Some(true),
                         Gate::Wait(why) => builder.soon(why),
+                        Gate::Later => {}
                         Gate::Hold { why, remedy } => builder.hold(&endpoint.id, &wanted.title, why, remedy),
                     }
                 }

@@ -34,7 +34,7 @@ pub struct ObservedVpc {
     /// The security groups in it that declared endpoints have, and those that may reach them, by name. Described only where an
     /// interface endpoint is declared.
     pub groups: Seen<Vec<ObservedGroup>>,
-    /// Its DNS attributes. Described only where private DNS is declared.
+    /// Its DNS attributes. Described only where private DNS is declared and off: AWS answers them one at a time.
     pub dns: Seen<Dns>,
 }
 
