@@ -37,8 +37,8 @@ fn an_internet_route_in_a_private_or_database_tier_is_contained_first() {
     site.nets.delete_route(&public).unwrap();
     insta::assert_snapshot!(mended(&mut site), @"
     drift
-      exposure  main/private-b (rtb-0000000000000000e): 203.0.113.0/24 leads to igw-00000000000000003: a way in from the internet that tier private (`route: nat`) does not have
-      exposure  main/database-a (rtb-00000000000000011): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that tier database (`route: isolated`) does not have
+      exposure  main/private-b (rtb-0000000000000000e): 203.0.113.0/24 leads to igw-00000000000000003: a way in from the internet that `route: nat` does not give
+      exposure  main/database-a (rtb-00000000000000011): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that `route: isolated` does not give
       drift     main/public-a (rtb-00000000000000005): no route leads out: there is no default route
     steps
       1. main/private-b: remove 203.0.113.0/24 to igw-00000000000000003 from rtb-0000000000000000e
@@ -227,7 +227,7 @@ fn its_own_table_is_made_fit_before_a_subnet_comes_home() {
     site.nets.turn_route(&own, "0.0.0.0/0", &internet).unwrap();
     insta::assert_snapshot!(mended(&mut site), @"
     drift
-      exposure  main/private-a (rtb-0000000000000000b): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that tier private (`route: nat`) does not have
+      exposure  main/private-a (rtb-0000000000000000b): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that `route: nat` does not give
       drift     main/private-a (rtb-0000000000000000e): subnet-0000000000000000a uses rtb-0000000000000000e, not its own route table rtb-0000000000000000b
     steps
       1. main/private-a: move 0.0.0.0/0 in rtb-0000000000000000b from igw-00000000000000003 to nat-00000000000000019
@@ -454,7 +454,7 @@ fn a_gateway_where_none_may_be_is_detached_after_the_routes_to_it() {
     site.nets.add_route(&table, "0.0.0.0/0", &internet).unwrap();
     insta::assert_snapshot!(mended(&mut site), @"
     drift
-      exposure  main/database-b (rtb-00000000000000014): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that tier database (`route: isolated`) does not have
+      exposure  main/database-b (rtb-00000000000000014): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that `route: isolated` does not give
       exposure  main (vpc-00000000000000001): internet gateway igw-00000000000000003 is attached, and the topology has none
     steps
       1. main/database-b: remove 0.0.0.0/0 to igw-00000000000000003 from rtb-00000000000000014
@@ -518,7 +518,7 @@ fn without_a_word_on_nat_only_the_internet_gateway_is_taken_out_of_its_tiers() {
     site.nets.add_route(&table, "0.0.0.0/0", &internet).unwrap();
     insta::assert_snapshot!(mended(&mut site), @"
     drift
-      exposure  main/private-a (rtb-0000000000000000b): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that tier private (`route: nat`) does not have
+      exposure  main/private-a (rtb-0000000000000000b): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that `route: nat` does not give
     steps
       1. main/private-a: remove 0.0.0.0/0 to igw-00000000000000003 from rtb-0000000000000000b
          containment; owned by arn:aws:cloudformation:eu-west-1:111122223333:stack/shop/1

@@ -114,7 +114,7 @@ fn forbidden(tier: &DesiredSubnet, route: &ObservedRoute) -> String {
         Route::Nat => "nat",
         Route::Isolated => "isolated",
     };
-    format!("{what} that tier {} (`route: {route}`) does not have", tier.tier)
+    format!("{what} that `route: {route}` does not give")
 }
 
 /// The declared subnets that use a table.
