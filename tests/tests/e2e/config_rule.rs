@@ -1,7 +1,7 @@
 //! AWS Config, both ways: its events wake the controls where no trail does, and its rule is told what is as declared.
 
 use crate::deploy::Documents;
-use crate::stage::{CONTROL_PLANE, Caller, PATIENCE, Stage, tcp};
+use crate::stage::{CONTROL_PLANE, Caller, PATIENCE, Stage, tcp, until};
 use aws_sdk_config::types::ComplianceType;
 use aws_sdk_ec2::types::Filter;
 use serde_json::{Value, json};
@@ -101,7 +101,7 @@ async fn everything_that_is_declared_is_evaluated_and_as_declared() {
             assert!(matches!(found, Some((ComplianceType::Compliant, _))), "{topology}/{name}: {found:?}");
         }
     }
-    for kind in ["vpc-", "sg-", "fl-", "nat-", "rtb-", "subnet-", "vpce-svc-"] {
+    for kind in ["vpc-", "sg-", "fl-", "nat-", "rtb-", "subnet-", "vpce-svc-", "db-"] {
         assert!(results.keys().any(|id| id.starts_with(kind)), "no {kind} among {:?}", results.keys());
     }
     assert!(results.len() > 50, "{} resources", results.len());
@@ -230,6 +230,7 @@ async fn evaluations_that_are_not_taken_are_handed_in_again() {
     stage.admin("PUT", "config", Some(json!({"refuse": [{"count": 1000}]})));
     rule.record(GROUP, &group, &json!({}));
     stage.until_dead_letters("ConfigRuleDeadLettersUrl", 1).await;
+    until("somebody is told", || stage.alarmed("ConfigRuleDeadLettersAlarm")).await;
 }
 
 #[tokio::test]
