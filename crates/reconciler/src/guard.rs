@@ -249,8 +249,7 @@ fn hold(by: Brake, why: String, remedy: String) -> Verdict {
     Verdict::Hold { by, why, remedy }
 }
 
-/// Who ordered a brake, until when, and why.
-pub(crate) fn said(directive: &Directive) -> String {
+fn said(directive: &Directive) -> String {
     let until = directive.until.map(|until| format!(" until {until}")).unwrap_or_default();
     format!("by {}{until}: {}", directive.by, directive.reason)
 }

@@ -1,7 +1,7 @@
 //! AWS Config, both ways: its events wake the controls where no trail does, and its rule is told what is as declared.
 
 use crate::deploy::Documents;
-use crate::stage::{CONTROL_PLANE, Caller, PATIENCE, Stage, tcp, until};
+use crate::stage::{ACCOUNT, CONTROL_PLANE, Caller, PATIENCE, Stage, tcp, until};
 use aws_sdk_config::types::ComplianceType;
 use aws_sdk_ec2::types::Filter;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ impl<'a> ConfigRule<'a> {
     }
 
     /// Its time has come; returns when everything is evaluated.
-    pub(crate) fn schedule(&self) {
+    fn schedule(&self) {
         self.0.admin("POST", "config/schedule", Some(json!({"rule": self.name(), "region": self.0.region()})));
         self.0.idle();
     }
@@ -43,7 +43,7 @@ impl<'a> ConfigRule<'a> {
     }
 
     /// What AWS Config holds of each resource: the verdict and the annotation.
-    pub(crate) async fn results(&self) -> BTreeMap<String, (ComplianceType, String)> {
+    async fn results(&self) -> BTreeMap<String, (ComplianceType, String)> {
         let config = self.0.config_service();
         let asked = config.get_compliance_details_by_config_rule().config_rule_name(self.name());
         let mut found = BTreeMap::new();
@@ -56,10 +56,16 @@ impl<'a> ConfigRule<'a> {
         found
     }
 
-    /// What it calls non-compliant, and why.
-    pub(crate) async fn non_compliant(&self) -> BTreeMap<String, String> {
-        let bad = |(id, (verdict, why))| (verdict == ComplianceType::NonCompliant).then_some((id, why));
-        self.results().await.into_iter().filter_map(bad).collect()
+    /// What a try on one topology calls non-compliant, and why. Nothing is recorded, and no other topology looked at.
+    pub(crate) async fn tried(&self, topology: &str) -> BTreeMap<String, String> {
+        let inner = json!({"messageType": "ScheduledNotification", "notificationCreationTime": "2026-11-20T02:30:00Z"});
+        let event = json!({"invokingEvent": inner.to_string(), "resultToken": "TESTMODE",
+            "ruleParameters": json!({"topologies": topology}).to_string()});
+        let answer = self.0.by_hand("config-rule", event).await;
+        let bad = answer["evaluations"].as_array().expect("evaluations").iter();
+        let bad = bad.filter(|evaluation| evaluation["compliance"] == json!("NON_COMPLIANT"));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        bad.map(|evaluation| (text(&evaluation["id"]), text(&evaluation["annotation"]))).collect()
     }
 
     async fn verdict(&self, id: &str) -> (ComplianceType, String) {
@@ -149,7 +155,7 @@ async fn what_is_opened_is_named_an_order_is_no_compliance_and_what_is_gone_is_n
         let (verdict, why) = rule.verdict(&group).await;
         assert_eq!(verdict, ComplianceType::NonCompliant, "{how}: {why}");
         assert!(why.contains("exposure: main/alb") && why.contains("0.0.0.0/0"), "{how}: {why}");
-        assert!(why.contains("paused by") && why.contains("planned work"), "{how}: {why}");
+        assert!(why.contains("paused until") && why.contains("planned work"), "{how}: {why}");
     }
     for gone in [json!({"left_scope": true}), json!({"configurationItemStatus": "ResourceDeleted"})] {
         rule.record(GROUP, &group, &gone);
@@ -243,7 +249,7 @@ async fn what_cannot_be_seen_stands_as_it_was() {
     pause(&stage, "three-tier", "security-groups").await;
     open(&stage, &group).await;
     let blind = json!({"kind": "unavailable", "service": "ec2", "operation": "DescribeSecurityGroupRules",
-        "function": format!("{CONTROL_PLANE}-config-rule")});
+        "function": format!("arn:aws:lambda:{}:{ACCOUNT}:function:{CONTROL_PLANE}-config-rule", stage.region())});
     stage.admin("PUT", "faults", Some(json!({"rules": [blind]})));
     rule.record(GROUP, &group, &json!({}));
     stage.until_dead_letters("ConfigRuleDeadLettersUrl", 1).await;

@@ -1,14 +1,17 @@
 //! What one control sees, with the control forgotten: the same observation and the same plan as everywhere, looked at for drifts alone.
 
 use crate::bind::{Binds, bind};
-use crate::guard::{pause, said};
+use crate::guard::pause;
 use crate::locate::{Routes, route};
 use crate::survey::surveyed;
 use crate::{Clock, Eyes, Fault, Hint, LedgerRead, LoopKey, ReadPorts, Served, Target};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use topology::network::State;
-use topology::{Control, ControlId, Drift, Held, Place, ResourceId, Standing, Subject, Topology, Unseen, Verb, VpcId};
+use topology::{
+    Control, ControlId, Directive, Drift, Held, Place, ResourceId, Standing, Subject, Topology, Unseen, Verb, VpcId,
+};
 
 /// Where to look.
 #[derive(Clone, Copy, Debug)]
@@ -170,11 +173,19 @@ impl Sight {
         about
     }
 
-    /// Who keeps a drift from being mended, if a person does: an order is no compliance.
+    /// What keeps a drift from being mended, if a person does: an order is no compliance. Who ordered it is in the ledger.
     pub(super) fn brake(&self, drift: &Drift) -> Option<String> {
         let exempt = Subject::Resource(drift.resource.id.clone());
         let exempt = self.standing.in_force(Verb::Exempt).find(|directive| directive.subject == exempt);
-        let paused = || pause(&self.key, &self.standing).map(|directive| format!("paused {}", said(directive)));
-        exempt.map(|directive| format!("exempt {}", said(directive))).or_else(paused)
+        let paused = || pause(&self.key, &self.standing).map(|directive| ordered("paused", directive));
+        exempt.map(|directive| ordered("exempt", directive)).or_else(paused)
     }
+}
+
+/// An order in few words: an annotation has room for 256 characters.
+fn ordered(what: &str, directive: &Directive) -> String {
+    let Directive { verb: _, subject: _, reason, by: _, since: _, until } = directive;
+    let second = |until: Timestamp| Timestamp::from_second(until.as_second()).unwrap_or(until);
+    let until = until.map(|until| format!(" until {}", second(until))).unwrap_or_default();
+    format!("{what}{until}: {reason}")
 }

@@ -4,11 +4,14 @@ use super::inspect::Sight;
 use super::kinds::ConfigType;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::fmt;
 use topology::{ResourceId, Severity, Unseen};
 
 /// The most characters that an annotation may have
 /// (<https://docs.aws.amazon.com/config/latest/APIReference/API_Evaluation.html>).
 const LONGEST: usize = 256;
+/// Of an order, where not everything fits: its kind, its end, and the beginning of its reason.
+const LONGEST_BRAKE: usize = 96;
 
 /// What AWS Config may be told of a resource. There is no fourth: it refuses `INSUFFICIENT_DATA`
 /// (<https://docs.aws.amazon.com/config/latest/APIReference/API_Evaluation.html>).
@@ -41,9 +44,18 @@ pub struct Evaluation {
 /// What is known of one resource.
 #[derive(Debug, Default)]
 pub(super) struct Case {
-    findings: Vec<(Severity, String)>,
+    findings: Vec<Finding>,
     kept: bool,
     blind: Vec<Unseen>,
+}
+
+/// One thing that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Finding {
+    severity: Severity,
+    what: String,
+    /// The order that keeps it so.
+    brake: Option<String>,
 }
 
 /// What became of a case.
@@ -64,20 +76,24 @@ pub(super) fn cases(sights: &[Sight]) -> BTreeMap<ResourceId, Case> {
             seen.entry(id.clone()).or_default().kept = true;
         }
         for drift in &sight.drifts {
-            let brake = sight.brake(drift).map(|brake| format!(" ({brake})")).unwrap_or_default();
             let weight = match drift.severity {
                 Severity::Exposure => "exposure: ",
                 Severity::Advice => "advice: ",
                 Severity::Drift => "",
             };
-            let text = printable(&format!("{weight}{}: {}{brake}", drift.name, drift.summary));
+            let finding = Finding {
+                severity: drift.severity,
+                what: printable(&format!("{weight}{}: {}", drift.name, drift.summary)),
+                brake: sight.brake(drift).map(|brake| printable(&brake)),
+            };
             for id in sight.about(drift) {
-                seen.entry(id).or_default().findings.push((drift.severity, text.clone()));
+                seen.entry(id).or_default().findings.push(finding.clone());
             }
         }
         for held in sight.unbound.iter().filter(|held| held.resource.id.as_str().starts_with("vpc-")) {
-            let text = printable(&format!("{}: {}", held.name, held.why));
-            seen.entry(held.resource.id.clone()).or_default().findings.push((Severity::Drift, text));
+            let what = printable(&format!("{}: {}", held.name, held.why));
+            let finding = Finding { severity: Severity::Drift, what, brake: None };
+            seen.entry(held.resource.id.clone()).or_default().findings.push(finding);
         }
         for (id, Case { mut findings, kept, blind: _ }) in seen {
             if ConfigType::of(&id).is_some_and(|kind| judged.contains(&kind)) {
@@ -102,10 +118,13 @@ pub(super) fn absent(sights: &[Sight], why: &str) -> Verdict {
 impl Case {
     pub(super) fn verdict(mut self) -> Verdict {
         // The worst first; of equals in the order of their words, and two controls may say the same.
-        self.findings.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
+        let order = |left: &Finding, right: &Finding| {
+            right.severity.cmp(&left.severity).then_with(|| left.what.cmp(&right.what))
+        };
+        self.findings.sort_by(order);
         self.findings.dedup();
-        let worst = self.findings.first().map(|(severity, _)| *severity);
-        let said = annotation(&self.findings.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>());
+        let worst = self.findings.first().map(|finding| finding.severity);
+        let said = annotation(&self.findings);
         match (worst, self.blind.into_iter().next(), self.kept) {
             // A drift that was seen is a drift, whatever else was not.
             (Some(Severity::Drift | Severity::Exposure), _, _) => Verdict::Known(Compliance::NonCompliant, said),
@@ -116,23 +135,39 @@ impl Case {
     }
 }
 
-/// As many findings as fit, and how many more there are; the first one is cut where not even that fits.
-fn annotation(findings: &[&str]) -> Option<String> {
-    let (first, _) = findings.split_first()?;
-    let fits = |text: &str| text.chars().count() <= LONGEST;
+/// As many findings as fit, and how many more there are; the first one is cut where not even that fits, but not the order that keeps
+/// it so.
+fn annotation(findings: &[Finding]) -> Option<String> {
+    let first = findings.first()?;
     let more = |shown: usize| match findings.len() - shown {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
-    let whole = (1..=findings.len()).rev().map(|shown| {
-        let text = findings.iter().take(shown).copied().collect::<Vec<_>>().join("; ");
+    let mut whole = (1..=findings.len()).rev().map(|shown| {
+        let text = findings.iter().take(shown).map(ToString::to_string).collect::<Vec<_>>().join("; ");
         format!("{text}{}", more(shown))
     });
-    whole.into_iter().find(|text| fits(text)).or_else(|| {
-        let tail = format!("…{}", more(1));
-        let room = LONGEST - tail.chars().count();
-        Some(format!("{}{tail}", first.chars().take(room).collect::<String>()))
+    whole.find(|text| length(text) <= LONGEST).or_else(|| {
+        let brake: Option<String> = first.brake.as_ref().map(|brake| brake.chars().take(LONGEST_BRAKE).collect());
+        let tail = format!("…{}{}", in_brackets(brake.as_deref()), more(1));
+        let room = LONGEST.saturating_sub(length(&tail));
+        Some(format!("{}{tail}", first.what.chars().take(room).collect::<String>()))
     })
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { severity: _, what, brake } = self;
+        write!(f, "{what}{}", in_brackets(brake.as_deref()))
+    }
+}
+
+fn in_brackets(brake: Option<&str>) -> String {
+    brake.map(|brake| format!(" ({brake})")).unwrap_or_default()
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
 }
 
 /// Names and summaries hold what documents and AWS say; an annotation is shown to people.
@@ -144,14 +179,21 @@ fn printable(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn finding(severity: Severity, what: &str, brake: Option<&str>) -> Finding {
+        Finding { severity, what: what.into(), brake: brake.map(Into::into) }
+    }
+
+    fn said(findings: &[&str]) -> Option<String> {
+        annotation(&findings.iter().map(|what| finding(Severity::Drift, what, None)).collect::<Vec<_>>())
+    }
+
     #[test]
     fn an_annotation_shows_what_fits_and_counts_the_rest() {
-        assert_eq!(annotation(&[]), None);
-        assert_eq!(annotation(&["main/alb: extra rule"]).as_deref(), Some("main/alb: extra rule"));
-        assert_eq!(annotation(&["a", "b"]).as_deref(), Some("a; b"));
+        assert_eq!(said(&[]), None);
+        assert_eq!(said(&["main/alb: extra rule"]).as_deref(), Some("main/alb: extra rule"));
+        assert_eq!(said(&["a", "b"]).as_deref(), Some("a; b"));
         let long = "ä".repeat(100);
-        let three = annotation(&[&long, &long, &long]).unwrap();
-        assert_eq!(three, format!("{long}; {long}; and 1 more"));
+        assert_eq!(said(&[&long, &long, &long]), Some(format!("{long}; {long}; and 1 more")));
     }
 
     #[test]
@@ -159,17 +201,30 @@ mod tests {
         let words: Vec<String> = (0..60).map(|n| "é…".repeat(n * 3)).collect();
         for many in 1..words.len() {
             let some: Vec<&str> = words.iter().rev().take(many).map(String::as_str).collect();
-            let text = annotation(&some).unwrap();
-            assert!(text.chars().count() <= LONGEST, "{many}: {}", text.chars().count());
+            let text = said(&some).unwrap();
+            assert!(length(&text) <= LONGEST, "{many}: {}", length(&text));
         }
-        let cut = annotation(&["x".repeat(300).as_str(), "y"]).unwrap();
-        assert_eq!(cut.chars().count(), LONGEST);
+        let cut = said(&["x".repeat(300).as_str(), "y"]).unwrap();
+        assert_eq!(length(&cut), LONGEST);
         assert!(cut.ends_with("x…; and 1 more"), "{cut}");
+    }
+
+    #[test]
+    fn the_order_behind_a_drift_is_told_however_long_the_drift_is() {
+        let order = "paused until 2026-11-20T04:00:00Z: planned work";
+        let short = finding(Severity::Drift, "main/alb: extra rule", Some(order));
+        assert_eq!(annotation(&[short]), Some(format!("main/alb: extra rule ({order})")));
+        let long = finding(Severity::Exposure, &"x".repeat(300), Some(order));
+        let text = annotation(&[long.clone(), long.clone()]).unwrap();
+        assert!(text.ends_with(&format!("x… ({order}); and 1 more")) && length(&text) == LONGEST, "{text}");
+        let endless = finding(Severity::Exposure, &"x".repeat(300), Some(&"y".repeat(300)));
+        let text = annotation(&[endless]).unwrap();
+        assert!(text.contains("x… (y") && length(&text) == LONGEST, "{text}");
     }
 
     fn case(findings: &[(Severity, &str)], kept: bool, blind: bool) -> Verdict {
         let blind = blind.then(|| Unseen::Failed { retryable: true, why: "throttled".into() }).into_iter().collect();
-        let findings = findings.iter().map(|(severity, text)| (*severity, (*text).to_owned())).collect();
+        let findings = findings.iter().map(|(severity, what)| finding(*severity, what, None)).collect();
         Case { findings, kept, blind }.verdict()
     }
 

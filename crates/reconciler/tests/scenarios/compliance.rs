@@ -214,13 +214,13 @@ async fn an_order_is_no_compliance_and_is_named() {
     assert!(world.by_hand(exempt).await.ok);
     let (compliance, why) = told(&world, &group(&world.app)).await;
     assert_eq!(compliance, Compliance::NonCompliant);
-    assert!(why.contains("exempt by") && why.contains("INC-123"), "{why}");
+    assert!(why.contains("exempt until") && why.contains("INC-123"), "{why}");
     world.clock.advance(SignedDuration::from_hours(2));
     let pause = json!({ "pause": { "topology": "shop", "for": "1h", "reason": "deploy 7" } });
     assert!(world.by_hand(pause).await.ok);
     let (compliance, why) = told(&world, &group(&world.app)).await;
     assert_eq!(compliance, Compliance::NonCompliant);
-    assert!(why.contains("paused by") && why.contains("deploy 7") && !why.contains("INC-123"), "{why}");
+    assert!(why.contains("paused until") && why.contains("deploy 7") && !why.contains("INC-123"), "{why}");
 }
 
 #[tokio::test]
