@@ -192,6 +192,12 @@ def install() -> None:
         ("AWS::EC2::RouteTable", lambda i: client().describe_route_tables(RouteTableIds=[i])["RouteTables"]),
         ("AWS::EC2::InternetGateway", lambda i: client().describe_internet_gateways(InternetGatewayIds=[i])),
         ("AWS::EC2::SubnetRouteTableAssociation", _association),
+        (
+            "AWS::EC2::VPCEndpointConnectionNotification",
+            lambda i: client().describe_vpc_endpoint_connection_notifications(ConnectionNotificationId=i)[
+                "ConnectionNotificationSet"
+            ],
+        ),
         ("AWS::EC2::NatGateway", _nat_gateway),
         ("AWS::EC2::FlowLog", lambda i: client().describe_flow_logs(FlowLogIds=[i])["FlowLogs"]),
     ):

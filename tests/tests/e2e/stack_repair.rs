@@ -6,8 +6,11 @@ use aws_sdk_ec2::types::Filter;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// Its topology says `stack_repair: execute`.
+/// The topologies of both say `stack_repair: execute`.
 const STACK: &str = "network-autoscaled-web";
+const SERVICES: &str = "network-privatelink";
+/// What the second one holds, and no control makes.
+const NOTIFICATION: &str = "ProductsApiEndpointServiceNotification";
 
 /// Sweeps, with drift detection whether or not it is due.
 async fn drift_now(stage: &Stage) -> Value {
@@ -88,36 +91,35 @@ async fn a_property_changed_by_hand_is_told_as_advice_with_who_keeps_it() {
     assert!(!by_sweep.contains(&"CreateChangeSet".to_owned()), "advice is no truth: {by_sweep:?}");
 }
 
-/// Somebody deletes a group of the network, which is for nobody but its stack to make; no event tells of it. Answers its id.
-async fn group_gone(stage: &Stage) -> String {
-    stage.admin("PUT", "cloudtrail", Some(json!({"loss": 1.0})));
-    let gone = stage.group("autoscaled-web", "main", "cache").await;
-    let ec2 = stage.ec2(Caller::User);
-    let user = stage.group("autoscaled-web", "main", "backend").await;
-    for rule in stage.rules(&user).await {
-        if rule.referenced_group_info().and_then(|group| group.group_id()) == Some(&gone) {
-            let revoke = ec2.revoke_security_group_egress().group_id(&user);
-            let revoke = revoke.security_group_rule_ids(rule.security_group_rule_id().expect("an id"));
-            revoke.send().await.expect("revoked");
-        }
-    }
-    ec2.delete_security_group().group_id(&gone).send().await.expect("deleted");
+/// The notifications by which AWS tells of connections to the endpoint service: the stack's, and nobody else's.
+async fn notifications(stage: &Stage) -> Vec<String> {
+    let found =
+        stage.ec2(Caller::Root).describe_vpc_endpoint_connection_notifications().send().await.expect("described");
+    let ids = found.connection_notification_set().iter().filter_map(|it| it.connection_notification_id());
+    ids.map(str::to_owned).collect()
+}
+
+/// Somebody deletes it. It is for nobody but the stack to make it again. Answers its id.
+async fn notification_gone(stage: &Stage) -> String {
+    let gone = notifications(stage).await.into_iter().next().expect("the stack made one");
+    let delete = stage.ec2(Caller::User).delete_vpc_endpoint_connection_notifications();
+    delete.connection_notification_ids(&gone).send().await.expect("deleted");
     gone
 }
 
 #[tokio::test]
 async fn a_change_set_that_would_do_more_than_it_is_for_is_deleted_and_told() {
     let stage = Stage::restored().await;
-    with_role(&stage, STACK).await;
+    with_role(&stage, SERVICES).await;
     stage.idle();
-    let gone = group_gone(&stage).await;
-    let group = "log-group:/plumbline/autoscaled-web/main/flow-logs";
+    let gone = notification_gone(&stage).await;
+    let group = "log-group:/plumbline/privatelink/producer/flow-logs";
     let arn = format!("arn:aws:logs:{}:{}:{group}", stage.region(), crate::stage::ACCOUNT);
     stage.logs(Caller::Root).tag_resource().resource_arn(arn).tags("Name", "renamed").send().await.expect("tagged");
     let mark = stage.mark();
 
     drift_now(&stage).await;
-    let told = stage.outcome("refuses", |it| of_stack(it, "Stack Repair Failed", STACK)).await;
+    let told = stage.outcome("refuses", |it| of_stack(it, "Stack Repair Failed", SERVICES)).await;
 
     let why = told["why"].as_str().expect("why");
     assert!(why.contains("it would change more than it is for") && why.contains("LogGroup"), "{why}");
@@ -125,20 +127,20 @@ async fn a_change_set_that_would_do_more_than_it_is_for_is_deleted_and_told() {
     let calls = stage.calls(mark);
     let by_sweep = |action: &str| calls.iter().filter(|call| call.is_by("sweep") && call.action == action).count();
     assert_eq!((by_sweep("CreateChangeSet"), by_sweep("DeleteChangeSet"), by_sweep("ExecuteChangeSet")), (1, 1, 0));
-    let left = stage.cloudformation().list_change_sets().stack_name(STACK).send().await.expect("listed");
+    let left = stage.cloudformation().list_change_sets().stack_name(SERVICES).send().await.expect("listed");
     assert!(left.summaries().is_empty(), "{left:?}");
-    assert!(drifted(&stage, STACK).await.contains(&"MainCacheSecurityGroup".to_owned()), "{gone} stays gone");
+    assert!(drifted(&stage, SERVICES).await.contains(&NOTIFICATION.to_owned()), "{gone} stays gone");
 }
 
 #[tokio::test]
 async fn what_is_gone_is_reported_with_the_exact_change_set_and_a_stack_without_a_service_role_is_left_alone() {
     let stage = Stage::restored().await;
-    group_gone(&stage).await;
-    assert_eq!(drifted(&stage, STACK).await, ["MainCacheSecurityGroup"]);
+    notification_gone(&stage).await;
+    assert_eq!(drifted(&stage, SERVICES).await, [NOTIFICATION]);
     let mark = stage.mark();
 
     drift_now(&stage).await;
-    let held = stage.outcome("waits", |it| of_stack(it, "Stack Repair Held", STACK)).await;
+    let held = stage.outcome("waits", |it| of_stack(it, "Stack Repair Held", SERVICES)).await;
 
     assert!(held["why"].as_str().expect("why").contains("service role"), "{held:#}");
     let commands = held["commands"].to_string();
@@ -150,18 +152,18 @@ async fn what_is_gone_is_reported_with_the_exact_change_set_and_a_stack_without_
 #[tokio::test]
 async fn what_is_gone_is_made_again_by_its_stack_where_the_document_says_so() {
     let stage = Stage::restored().await;
-    with_role(&stage, STACK).await;
+    with_role(&stage, SERVICES).await;
     stage.idle();
-    let gone = group_gone(&stage).await;
+    let gone = notification_gone(&stage).await;
     let mark = stage.mark();
 
     // The end of the operation is an event, which wakes the sweep; nobody asks a second time.
     drift_now(&stage).await;
-    stage.outcome("repairs", |it| of_stack(it, "Stack Repaired", STACK)).await;
+    stage.outcome("repairs", |it| of_stack(it, "Stack Repaired", SERVICES)).await;
 
-    let again = stage.group("autoscaled-web", "main", "cache").await;
-    assert_ne!(again, gone);
-    assert_eq!(drifted(&stage, STACK).await, Vec::<String>::new(), "CloudFormation agrees");
+    let again = notifications(&stage).await;
+    assert!(again.len() == 1 && again[0] != gone, "{again:?}");
+    assert_eq!(drifted(&stage, SERVICES).await, Vec::<String>::new(), "CloudFormation agrees");
     let calls = stage.calls(mark);
     let by_sweep = |action: &str| calls.iter().filter(|call| call.is_by("sweep") && call.action == action).count();
     assert_eq!((by_sweep("CreateChangeSet"), by_sweep("ExecuteChangeSet")), (1, 1));
