@@ -40,7 +40,8 @@ pub async fn bind(
 ) -> Result<Binds, Fault> {
     let pinned = ledger.bindings(place, &topology.id).await?;
     let certain = topology.vpcs.iter().all(|(name, vpc)| pinned.get(name).is_some_and(|pin| agrees(pin, vpc)));
-    if certain && !verify {
+    // A network that is coming to its end is gone at any moment, and its pin with it.
+    if certain && !verify && topology.state == State::Active {
         let vpcs =
             topology.vpcs.keys().filter_map(|name| Some((name.clone(), pinned.get(name)?.vpc.clone()))).collect();
         let bound = Bound { place: place.clone(), topology: topology.id.clone(), vpcs };

@@ -96,7 +96,6 @@ async fn a_retired_network_is_taken_down_so_that_its_stack_can_be_deleted_and_is
     assert_eq!(delete_stack(&stage, "network-closing"), Ok(()), "AWS refuses as long as anything is in the way");
     assert_eq!(vpc_of(&stage, "closing").await, None);
     stage.idle();
-    stage.outcomes().await;
     stage.sweep().await;
     stage.idle();
     let trouble = |event: &Value| {
@@ -200,5 +199,6 @@ async fn the_control_plane_goes_and_the_networks_the_ledger_and_the_logs_stay_fo
     documents.edit("api-network", "environment: production", "environment: production\nstate: retired");
     documents.deploy_with(&stage, &["Reinstall=yes"]).unwrap_or_else(|why| panic!("{why}"));
     stage.outcome("sees nothing left", |event| says(event, "Topology Retired", "api-network")).await;
-    assert_eq!(made(&stage, "api-network", &vpc).await, [0, 0, 0, 0]);
+    // Rules between groups of others are theirs.
+    assert_eq!(made(&stage, "api-network", &vpc).await[..3], [0, 0, 0]);
 }
