@@ -158,3 +158,22 @@ async fn more_removals_than_an_accident_would_ask_for_wait_for_a_person_who_goes
     assert!(answer.ok && answer.reports[0].retired, "{}", answer.summary);
     assert_eq!(between_groups(&world), 0);
 }
+
+#[tokio::test]
+async fn the_event_that_tells_of_the_end_of_a_retired_network_finds_no_drift() {
+    let mut world = World::new().await;
+    retire(&mut world);
+    world.swept().await;
+    world.ec2.outside(|ec2| {
+        ec2.rules.clear();
+        ec2.groups.clear();
+        ec2.vpcs.clear();
+    });
+    let vpc = topology::ResourceId::from(world.vpc.as_str());
+    let report = world.on(world.event("DeleteVpc", &vpc)).await;
+    assert_eq!((report.overall.clone(), report.held.len(), report.drifts.len()), (Outcome::InSync, 0, 0));
+    assert!(
+        world.ledger.known(&place()).await.unwrap().is_empty(),
+        "a pin is trusted only as long as the network is in use"
+    );
+}
