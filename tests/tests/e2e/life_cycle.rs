@@ -183,8 +183,14 @@ async fn the_control_plane_goes_and_the_networks_the_ledger_and_the_logs_stay_fo
     assert_eq!(count().await, known, "and so is the ledger");
     let logs = stage.ec2(Caller::Root).describe_flow_logs().filter(by("resource-id", &vpc)).send().await.expect("logs");
     assert!(logs.flow_logs().iter().all(|log| log.deliver_logs_status() != Some("FAILED")), "the delivery role stays");
-    let groups = stage.logs(Caller::Root).describe_log_groups().log_group_name_prefix(CONTROL_PLANE).send().await;
-    assert!(!groups.expect("log groups").log_groups().is_empty(), "and what the functions said");
+    // Named by CloudFormation, from the stack and the logical id.
+    let mut groups = stage.logs(Caller::Root).describe_log_groups().into_paginator().items().send();
+    let mut said = false;
+    while let Some(group) = groups.next().await {
+        let group = group.expect("log groups");
+        said |= group.log_group_name().is_some_and(|name| name.contains(CONTROL_PLANE) && name.contains("NatLogs"));
+    }
+    assert!(said, "and what the functions said");
     let layers = stage.lambda().list_layer_versions().layer_name(format!("{CONTROL_PLANE}-topologies")).send().await;
     assert!(!layers.expect("layers").layer_versions().is_empty(), "and the versions of the layer");
 
