@@ -28,6 +28,20 @@ pub struct Dependent {
     pub renamed: Vec<Renamed>,
     /// Actions needed beside calls.
     pub dependent: Vec<Needs>,
+    /// Actions that functions need where the run does not come by.
+    pub unexercised: Vec<Unexercised>,
+}
+
+/// Actions that functions need for what the end-to-end run does not do with them; scenarios on twins do.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unexercised {
+    /// The functions, by logical id.
+    pub functions: BTreeSet<String>,
+    /// The actions.
+    pub actions: BTreeSet<String>,
+    /// When they are called.
+    pub why: String,
 }
 
 /// A call that IAM authorizes under another name.
@@ -91,6 +105,11 @@ impl Dependent {
         let path = "tests/iam/dependent-actions.json";
         serde_json::from_value(crate::template::json(path)?)
             .map_err(|error| Unreadable::Form(path.into(), error.to_string()))
+    }
+
+    fn is_unexercised(&self, function: &str, action: &str) -> bool {
+        let listed = |one: &Unexercised| one.functions.contains(function) && one.actions.contains(action);
+        self.unexercised.iter().any(listed)
     }
 
     fn renamed(&self, call: &str) -> Option<&Renamed> {
@@ -245,7 +264,10 @@ fn one(name: &str, function: &Function, calls: &Calls, dependent: &Dependent) ->
     for (action, sids) in &function.grants {
         if action.contains(['*', '?']) {
             findings.push(Finding::Wildcard { function: name.into(), action: action.clone() });
-        } else if !needed.contains(action.as_str()) && !explained.contains(action.as_str()) {
+        } else if !needed.contains(action.as_str())
+            && !explained.contains(action.as_str())
+            && !dependent.is_unexercised(name, action)
+        {
             let (function, action, sids) = (name.into(), action.clone(), sids.clone());
             findings.push(Finding::Unused { function, action, sids });
         }

@@ -123,7 +123,7 @@ fn a_journal_is_read_by_function_and_by_what_the_policies_were_asked() {
 
 #[test]
 fn the_table_says_why_and_where_for_each() {
-    let Dependent { about, renamed, dependent } = Dependent::read().unwrap();
+    let Dependent { about, renamed, dependent, unexercised } = Dependent::read().unwrap();
     assert!(!about.is_empty());
     let entries = renamed.iter().map(|one| (&one.why, &one.source, &one.actions));
     for (why, source, actions) in entries.chain(dependent.iter().map(|one| (&one.why, &one.source, &one.actions))) {
@@ -132,6 +132,17 @@ fn the_table_says_why_and_where_for_each() {
     }
     for needs in &dependent {
         assert!(needs.when.call.is_some() != needs.when.feature.is_some(), "{}: a call, or a feature", needs.why);
+    }
+    let functions = Template::read().unwrap().functions();
+    for one in &unexercised {
+        assert!(!one.why.is_empty());
+        for name in &one.functions {
+            let granted = functions.get(name).map(|function| &function.grants);
+            assert!(
+                granted.is_some_and(|granted| one.actions.iter().any(|action| granted.contains_key(action))),
+                "{name}"
+            );
+        }
     }
 }
 

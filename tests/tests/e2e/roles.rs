@@ -18,11 +18,12 @@ async fn each_role_allows_exactly_what_its_function_called() {
     let template = Template::read().unwrap();
     let names = template.function_names(CONTROL_PLANE);
 
+    // An action may be granted and still be denied: by a condition, or on that resource.
+    let denied: Vec<&Value> = journal.iter().filter(|call| iam::is_denied(call, &names)).collect();
+    assert!(denied.is_empty(), "denied to a function: {denied:#?}");
+
     let calls = iam::of_journal(&journal, &names);
     let findings = iam::compare(&calls, &template.functions(), &Dependent::read().unwrap());
 
     assert_eq!(findings, [], "{}", findings.iter().map(|finding| format!("\n  {finding}")).collect::<String>());
-    // An action may be granted and still be denied: by a condition, or on that resource.
-    let denied: Vec<&Value> = journal.iter().filter(|call| iam::is_denied(call, &names)).collect();
-    assert!(denied.is_empty(), "denied to a function: {denied:#?}");
 }
