@@ -85,7 +85,7 @@ async fn tasks_are_told_of_until_the_deployment_has_replaced_them() {
 
     let plan = json!({"topology": "three-tier", "mode": "plan", "reason": "having a look"});
     let now = stage.by_hand("exposure-plan", plan.clone()).await;
-    let drifts = now["report"]["drifts"].as_array().expect("drifts");
+    let drifts = now["reports"][0]["drifts"].as_array().expect("drifts");
     assert_eq!(drifts.len(), 2, "a task each: {now:#}");
     let told = |drift: &Value| {
         drift["severity"] == json!("advice") && drift["summary"].to_string().contains("has replaced it")
@@ -93,7 +93,7 @@ async fn tasks_are_told_of_until_the_deployment_has_replaced_them() {
     assert!(drifts.iter().all(told), "{now:#}");
     stage.admin("POST", "containers/due", None);
     let now = stage.by_hand("exposure-plan", plan).await;
-    assert_eq!(now["report"]["drifts"], json!([]), "{now:#}");
+    assert_eq!(now["reports"][0]["drifts"], json!([]), "{now:#}");
     assert_eq!(changes(&stage, mark), ["UpdateService"]);
 }
 
