@@ -5,8 +5,8 @@ use crate::stage::{Caller, Stage};
 use aws_sdk_ec2::types::{Filter, State, VpcEndpoint};
 use topology::ControlId;
 
-/// The endpoints of a VPC, one of which ECS tasks log through: somebody swaps its security group for another and switches private DNS off.
-/// The group comes back by one call; private DNS by the next, when the group is seen.
+/// The endpoints of a VPC, one of which ECS tasks log through: somebody swaps its security group for another, so that nobody is let in
+/// where the name still leads, and takes it out of one zone. Both come back by one call.
 pub(super) struct Endpoints {
     vpc: String,
     declared: String,
@@ -25,7 +25,7 @@ impl Subject for Endpoints {
     const CONTROL: ControlId = ControlId::Endpoints;
     const TOPOLOGY: &'static str = "three-tier";
     const DEAD_LETTERS: &'static str = "EndpointsDeadLettersUrl";
-    const REPAIR: &'static [(&'static str, usize)] = &[("ModifyVpcEndpoint", 2)];
+    const REPAIR: &'static [(&'static str, usize)] = &[("ModifyVpcEndpoint", 1)];
     const WRITES: &'static [&'static str] = &["ec2 ModifyVpcEndpoint"];
 
     async fn find(stage: &Stage) -> Self {
@@ -69,6 +69,7 @@ impl Subject for Endpoints {
         let logs = all.iter().find(|it| it.service_name().is_some_and(|name| name.ends_with(".logs"))).expect("logs");
         let modify = stage.ec2(caller).modify_vpc_endpoint().vpc_endpoint_id(logs.vpc_endpoint_id().expect("an id"));
         let modify = modify.remove_security_group_ids(&self.declared).add_security_group_ids(&self.other);
-        modify.private_dns_enabled(false).send().await.expect("modified");
+        let subnet = logs.subnet_ids().iter().min().expect("a subnet");
+        modify.remove_subnet_ids(subnet).send().await.expect("modified");
     }
 }
