@@ -191,7 +191,7 @@ pub(super) fn surplus<'a>(
         let newer = |other: &&ObservedEndpoint| {
             other.service == endpoint.service && other.kind == endpoint.kind && other.state.is_dead()
         };
-        let last = facts.endpoints.iter().copied().filter(newer).next_back().is_some_and(|it| it.id == endpoint.id);
+        let last = facts.endpoints.iter().copied().rfind(newer).is_some_and(|it| it.id == endpoint.id);
         let undecided = open.iter().any(|wanted| same(wanted)) && (!endpoint.state.is_dead() || last);
         if undecided || unresolved {
             continue;
