@@ -538,7 +538,14 @@ fn the_default_route_of_a_table_that_a_nat_tier_uses_is_left_to_nat() {
     let (database, nat) = (site.table("database", "a"), site.nets.gateways.keys().next().unwrap().clone());
     site.reseat("10.0.10.0/24", &database);
     site.nets.add_route(&database, "0.0.0.0/0", &nat).unwrap();
-    let written = |plan: &topology::Plan<Change>| plan.steps.iter().any(|step| step.action.resource().id == database);
+    let written = |plan: &topology::Plan<Change>| {
+        plan.steps.iter().any(|step| match &step.action {
+            Change::CreateRoute { table, .. }
+            | Change::ReplaceRoute { table, .. }
+            | Change::DeleteRoute { table, .. } => table.key.id == database,
+            _ => false,
+        })
+    };
     assert!(!written(&site.plan()), "{}", site.plan());
     site.round(|_, _| {});
     assert!(written(&site.plan()), "once it is gone, the database's table is closed: {}", site.plan());

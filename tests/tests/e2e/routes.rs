@@ -1,5 +1,6 @@
 //! Route tables, internet gateways and attributes: what people do to them, and what must follow.
 
+use crate::deploy::Documents;
 use crate::stage::{Caller, PATIENCE, Stage};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, RouteTable};
@@ -150,6 +151,30 @@ async fn a_table_that_was_deleted_is_made_again_and_used() {
     stage.sweep().await;
     stage.idle();
     assert_eq!(tables(&ec2, &vpc).await.len(), before + 1);
+    // Nothing of it is left of a topology that is retired.
+    let documents = Documents::copied();
+    documents.edit("hipaa", "environment: production", "environment: production\nstate: retired");
+    documents.deploy(&stage);
+    until(&stage, "off the table that was made", &None, async || used(&ec2, &subnet).await).await;
+    until(&stage, "without that table", &before, async || tables(&ec2, &vpc).await.len()).await;
+}
+
+#[tokio::test]
+async fn a_default_route_that_leads_elsewhere_leads_out_again() {
+    let stage = Stage::restored().await;
+    let (ec2, vpc) = (stage.ec2(Caller::Role), stage.vpc("privatelink", "consumer").to_owned());
+    let (public, gateway) = (table(&ec2, &vpc, "public-a").await, internet(&ec2, &vpc).await.expect("attached"));
+    let subnet = public.associations()[0].subnet_id().expect("a subnet");
+    let made = ec2.create_network_interface().subnet_id(subnet).send().await.expect("made");
+    let interface = made.network_interface().and_then(|made| made.network_interface_id()).expect("an id");
+    let lead = ec2.replace_route().route_table_id(id(&public)).destination_cidr_block("0.0.0.0/0");
+    lead.network_interface_id(interface).send().await.expect("led away");
+    let leads = async || {
+        let table = table(&ec2, &vpc, "public-a").await;
+        let default = table.routes().iter().find(|route| route.destination_cidr_block() == Some("0.0.0.0/0"));
+        default.and_then(|route| route.gateway_id()).map(str::to_owned)
+    };
+    until(&stage, "out", &Some(gateway), leads).await;
 }
 
 #[tokio::test]
