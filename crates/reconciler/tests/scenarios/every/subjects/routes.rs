@@ -126,7 +126,7 @@ vpcs:
                 })
             },
             Way::new("a route that is kept led elsewhere", |nets| {
-                let table = table(nets, "database-b");
+                let table = table(nets, "database-a");
                 nets.turn_route(&table, "10.8.0.0/16", &"tgw-0fedcba9876543210".into()).unwrap();
                 let request = json!({
                     "routeTableId": table.as_str(), "destinationCidrBlock": "10.8.0.0/16",
