@@ -68,5 +68,7 @@ def install() -> None:
     """Show whose an address is; the same association twice is one."""
     hooks.require_parameters(EC2Backend.create_network_interface, "subnet", "group_ids", "description")
     hooks.require_parameters(EC2Backend.associate_address, "instance", "eni", "allocation_id", "reassociate")
+    # moto gives a name only in a VPC with DNS host names, and reads it everywhere.
+    NetworkInterface.private_dns_name = None
     hooks.replace(NetworkInterface, "association", _association(hooks.require(NetworkInterface, "association")))
     hooks.replace(EC2Backend, "associate_address", _associate(hooks.require(EC2Backend, "associate_address")))

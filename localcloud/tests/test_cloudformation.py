@@ -398,12 +398,13 @@ ROLE = {
 def test_what_has_a_name_and_was_retained_is_not_taken_over(client, cloudformation, resource):
     """DeletionPolicy: it outlives its stack. Troubleshooting: making it again fails, it already exists."""
     kept = {"Kept": {**resource, "DeletionPolicy": "Retain"}}
-    first = deploy(cloudformation, "first", kept)["StackId"]
+    named = {"Capabilities": ["CAPABILITY_NAMED_IAM"]}
+    first = deploy(cloudformation, "first", kept, **named)["StackId"]
     if resource is TABLE:
         client("dynamodb").put_item(TableName="kept", Item={"pk": {"S": "remembered"}})
     cloudformation.delete_stack(StackName="first")
     assert settle(cloudformation, first)["StackStatus"] == "DELETE_COMPLETE"
-    second = deploy(cloudformation, "second", kept, expect="ROLLBACK_COMPLETE")["StackId"]
+    second = deploy(cloudformation, "second", kept, expect="ROLLBACK_COMPLETE", **named)["StackId"]
     cloudformation.delete_stack(StackName="second")
     assert settle(cloudformation, second)["StackStatus"] == "DELETE_COMPLETE"
     if resource is TABLE:

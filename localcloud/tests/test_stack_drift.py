@@ -145,6 +145,12 @@ def test_a_drift_aware_change_set_puts_properties_back(cloudformation: Any, ec2:
 def test_what_stands_in_is_adopted_and_the_template_restored(cloudformation: Any, ec2: Any, network: str) -> None:
     gone = _id(cloudformation, "Logs")
     ec2.delete_vpc_endpoints(VpcEndpointIds=[gone])
+    # Its private name is taken while it is being deleted.
+    by_id = [{"Name": "vpc-endpoint-id", "Values": [gone]}]
+    for _ in range(400):
+        if not ec2.describe_vpc_endpoints(Filters=by_id)["VpcEndpoints"]:
+            break
+        time.sleep(0.02)
     declared = ec2.create_vpc_endpoint(
         VpcId=_id(cloudformation, "Vpc"),
         ServiceName=f"com.amazonaws.{ec2.meta.region_name}.logs",
