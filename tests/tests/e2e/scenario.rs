@@ -254,6 +254,7 @@ pub(crate) async fn the_plan_function_tells_and_changes_nothing<S: Subject>() {
     let stage = Stage::restored().await;
     stage.admin("PUT", "cloudtrail", Some(json!({"loss": 1.0})));
     let subject = S::find(&stage).await;
+    rest(&stage).await;
     subject.damage(&stage, Caller::User).await;
     let broken = subject.state(&stage).await;
     let mark = stage.mark();
