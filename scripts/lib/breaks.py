@@ -456,6 +456,11 @@ def told_what_to_do(watch: Watch) -> str | None:
     return "held, with the command to paste" if any("modify-db-instance" in one["remedy"] for one in held) else None
 
 
+def as_declared(watch: Watch) -> str | None:
+    """A person put it right: Plumbline has nothing left to do or to say."""
+    return None if watch.differences() else "as declared"
+
+
 def exposure(stage: staging.Stage) -> list[Scene]:
     """What is private becomes public."""
     here = ("three-tier",)
@@ -469,7 +474,7 @@ def exposure(stage: staging.Stage) -> list[Scene]:
         scene("role", "gives the tasks of a service in the private tier public addresses", give_tasks_public_addresses),
         scene("root", "puts an Elastic IP address on an interface in the private tier", associate),
         scene("role", "attaches another group to the database", attach_another_group, told_what_to_do),
-        scene("root", "detaches it, as the message says", detach_it, harm=False),
+        scene("root", "detaches it, as the message says", detach_it, as_declared, False),
     ]
 
 
