@@ -195,9 +195,10 @@ class _Call:
         SAR: DisassociateAddress knows elastic-ip and network-interface; the call names neither.
         """
         for association_id in self.values("AssociationId"):
-            for resource_id in self.resources.addressed(association_id):
-                if resource_id:
-                    yield self.existing(resource_id)
+            found = [resource_id for resource_id in self.resources.addressed(association_id) if resource_id]
+            # One that is gone is for EC2 to refuse (InvalidAssociationID.NotFound), not for a policy on addresses.
+            for resource_id in found or ["eipalloc-00000000000000000"]:
+                yield self.existing(resource_id)
 
     def service(self) -> Iterator[Check]:
         yield from self.ids("ServiceId", "ServiceId.N")
