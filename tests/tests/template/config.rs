@@ -47,7 +47,7 @@ fn verdict(kind: &str, old: Option<&str>, new: &str) -> Value {
 fn pattern(rule: &str) -> Pattern {
     let template = template();
     let patterns = template.patterns();
-    Pattern::parse(patterns.get(rule).unwrap_or_else(|| panic!("no rule {rule}"))).unwrap()
+    Pattern::parse(&patterns[rule]).unwrap()
 }
 
 /// Every type that we know, and one that is nobody's.
