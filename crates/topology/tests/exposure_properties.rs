@@ -115,7 +115,7 @@ fn exposed(network: &Network) -> BTreeSet<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever is exposed is told, and whatever is told is exposed; each with a step, a reason why there is none, or a wait.
     #[test]
