@@ -70,6 +70,16 @@ struct Order<S> {
     what: Interference<S>,
 }
 
+impl<S> Order<S> {
+    /// One operation by its name, or those that begin with what stands before a `*`.
+    fn is_about(&self, operation: &str) -> bool {
+        match self.operation.strip_suffix('*') {
+            Some(begins) => operation.starts_with(begins),
+            None => operation == self.operation,
+        }
+    }
+}
+
 enum Interference<S> {
     Fail(Fault),
     Lose,
@@ -116,7 +126,7 @@ impl<S: Clone> Twin<S> {
         std::mem::take(&mut self.lock().journal)
     }
 
-    /// Makes a call fail before it takes effect: the next one whose operation begins with `operation`, after `skip` such calls.
+    /// Makes a call fail before it takes effect: the next one of `operation` (`*` at its end stands for any rest), after `skip` such calls.
     pub fn fail(&self, operation: &str, skip: usize, fault: Fault) {
         self.order(operation, skip, Interference::Fail(fault));
     }
@@ -164,7 +174,7 @@ impl<S: Clone> Inner<S> {
         let mut fault = None;
         let mut kept = VecDeque::new();
         for mut order in std::mem::take(&mut self.ordered) {
-            if !operation.starts_with(&order.operation) {
+            if !order.is_about(operation) {
                 kept.push_back(order);
             } else if order.skip > 0 {
                 order.skip -= 1;

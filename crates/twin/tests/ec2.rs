@@ -92,11 +92,11 @@ async fn a_cold_look_at_one_group_takes_two_calls_and_a_warm_one_takes_one() {
 async fn faults_strike_the_call_they_were_ordered_for() {
     let world = world();
     let throttled = Fault::new("x", FaultClass::Retryable, "slow down");
-    world.ec2.fail("AuthorizeSecurityGroup", 1, throttled.clone());
+    world.ec2.fail("AuthorizeSecurityGroup*", 1, throttled.clone());
     assert_eq!(world.apply(&world.authorize(&[1])).await, Ok(1));
     assert_eq!(world.apply(&world.authorize(&[2])).await, Err(throttled.clone()));
     assert_eq!(world.apply(&world.authorize(&[2])).await, Ok(1));
-    world.ec2.fail("DescribeSecurityGroup", 0, throttled);
+    world.ec2.fail("DescribeSecurityGroup*", 0, throttled);
     assert!(matches!(world.seen(Scope::Everything).await, Err(Unseen::Failed { retryable: true, .. })));
     assert_eq!(world.seen(Scope::Everything).await, Ok(2));
     let failed: Vec<_> = world.ec2.journal().into_iter().filter(|call| call.error.is_some()).collect();
@@ -106,7 +106,7 @@ async fn faults_strike_the_call_they_were_ordered_for() {
 #[tokio::test]
 async fn a_lost_response_took_effect() {
     let world = world();
-    world.ec2.lose_response("Authorize", 0);
+    world.ec2.lose_response("Authorize*", 0);
     let answer = world.apply(&world.authorize(&[1])).await;
     assert_eq!(answer.unwrap_err().class, FaultClass::Retryable);
     assert_eq!(world.seen(Scope::Everything).await, Ok(1));
@@ -136,7 +136,7 @@ async fn refusals_are_classed_as_the_adapter_classes_them() {
     world.apply(&world.authorize(&many[..59])).await.unwrap();
     assert_eq!(class(world.apply(&world.authorize(&[999])).await), FaultClass::Terminal);
     let group = world.group.clone();
-    world.ec2.before("Authorize", 0, move |ec2| ec2.delete_group(&group).unwrap());
+    world.ec2.before("Authorize*", 0, move |ec2| ec2.delete_group(&group).unwrap());
     assert_eq!(class(world.apply(&world.authorize(&[3])).await), FaultClass::Terminal);
 }
 

@@ -19,7 +19,7 @@ fn denied(operation: &str) -> Fault {
 async fn a_throttled_describe_is_unknown_and_changes_nothing() {
     let world = World::new().await;
     let event = world.strip(&world.app);
-    world.ec2.fail("DescribeSecurityGroup", 0, throttled("DescribeSecurityGroups"));
+    world.ec2.fail("DescribeSecurityGroup*", 0, throttled("DescribeSecurityGroups"));
     let outcome = world.dispatch(&[event]).await;
     assert!(outcome.failed.is_empty());
     assert_eq!(world.writes(), Vec::<String>::new());

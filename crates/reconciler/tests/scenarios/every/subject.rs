@@ -47,12 +47,14 @@ pub(crate) struct Way<M> {
     pub(crate) cuts: bool,
     /// The picture that it leads to when it is no drift but news; nothing: as before.
     pub(crate) adds: &'static [&'static str],
+    /// What others break hangs on it: nothing is broken beside it.
+    pub(crate) alone: bool,
 }
 
 impl<M> Way<M> {
     /// A drift that exposes nothing.
     pub(crate) fn new(name: &'static str, act: fn(&mut M) -> Vec<Told>) -> Self {
-        Self { name, act, exposes: false, cuts: false, adds: &[] }
+        Self { name, act, exposes: false, cuts: false, adds: &[], alone: false }
     }
 }
 

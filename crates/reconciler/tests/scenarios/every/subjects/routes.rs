@@ -143,12 +143,15 @@ vpcs:
                 });
                 call("CreateRoute", request, Value::Null)
             }),
-            Way::new("the internet gateway detached", |nets| {
-                let (internet, vpc) = (internet(nets), nets.vpcs.keys().next().unwrap().clone());
-                nets.unplug(&internet, &vpc).unwrap();
-                let request = json!({ "internetGatewayId": internet.as_str(), "vpcId": vpc.as_str() });
-                call("DetachInternetGateway", request, Value::Null)
-            }),
+            Way {
+                alone: true,
+                ..Way::new("the internet gateway detached", |nets| {
+                    let (internet, vpc) = (internet(nets), nets.vpcs.keys().next().unwrap().clone());
+                    nets.unplug(&internet, &vpc).unwrap();
+                    let request = json!({ "internetGatewayId": internet.as_str(), "vpcId": vpc.as_str() });
+                    call("DetachInternetGateway", request, Value::Null)
+                })
+            },
             Way::new("public addresses on launch", |nets| {
                 let subnet = subnet(nets, "database-a");
                 nets.public_on_launch.insert(subnet.clone());
