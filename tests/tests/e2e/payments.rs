@@ -17,7 +17,8 @@ struct Payments {
 impl Payments {
     async fn ready() -> Self {
         let stage = Stage::restored().await;
-        let found = stage.formation().describe_stacks().stack_name(STACK).send().await.expect("describe the stack");
+        let found =
+            stage.cloudformation().describe_stacks().stack_name(STACK).send().await.expect("describe the stack");
         let outputs = found.stacks()[0].outputs().iter();
         let outputs =
             outputs.filter_map(|one| Some((one.output_key()?.to_owned(), one.output_value()?.to_owned()))).collect();

@@ -1,6 +1,6 @@
 //! One local cloud, as `scripts/lib/stage.py` set it up: five networks, Plumbline deployed, snapshot `deployed` taken.
 
-use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_ec2::config::{Credentials, Region};
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, Ipv6Range, SecurityGroupRule};
 use serde::Deserialize;
@@ -103,6 +103,20 @@ pub(crate) struct Stage {
     http: ureq::Agent,
 }
 
+/// Every SDK crate has its own configuration type of the same shape.
+macro_rules! client {
+    ($stage:expr, $sdk:ident, $caller:expr) => {
+        $sdk::Client::from_conf(
+            $sdk::Config::builder()
+                .behavior_version($sdk::config::BehaviorVersion::latest())
+                .endpoint_url(&$stage.reach.endpoint)
+                .region(Region::new($stage.reach.region.clone()))
+                .credentials_provider($stage.credentials($caller))
+                .build(),
+        )
+    };
+}
+
 impl Stage {
     /// Takes the slot's local cloud and restores it.
     pub(crate) async fn restored() -> Self {
@@ -151,14 +165,6 @@ impl Stage {
         body
     }
 
-    fn config(&self, caller: Caller) -> aws_sdk_ec2::config::Builder {
-        aws_sdk_ec2::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(&self.reach.endpoint)
-            .region(Region::new(self.reach.region.clone()))
-            .credentials_provider(self.credentials(caller))
-    }
-
     fn credentials(&self, caller: Caller) -> Credentials {
         let keys = &self.reach.callers[caller.name()];
         Credentials::new(&keys.access_key, &keys.secret_key, keys.token.clone(), None, "stage")
@@ -166,91 +172,37 @@ impl Stage {
 
     /// EC2, as somebody.
     pub(crate) fn ec2(&self, caller: Caller) -> aws_sdk_ec2::Client {
-        aws_sdk_ec2::Client::from_conf(self.config(caller).build())
+        client!(self, aws_sdk_ec2, caller)
     }
 
     /// CloudFormation, as root.
     pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
-        aws_sdk_cloudformation::Client::from_conf(
-            aws_sdk_cloudformation::Config::builder()
-                .behavior_version(aws_sdk_cloudformation::config::BehaviorVersion::latest())
-                .endpoint_url(&self.reach.endpoint)
-                .region(Region::new(self.reach.region.clone()))
-                .credentials_provider(self.credentials(Caller::Root))
-                .build(),
-        )
+        client!(self, aws_sdk_cloudformation, Caller::Root)
     }
 
     /// Elastic Load Balancing, as root.
     pub(crate) fn load_balancers(&self) -> aws_sdk_elasticloadbalancingv2::Client {
-        aws_sdk_elasticloadbalancingv2::Client::from_conf(
-            aws_sdk_elasticloadbalancingv2::Config::builder()
-                .behavior_version(aws_sdk_elasticloadbalancingv2::config::BehaviorVersion::latest())
-                .endpoint_url(&self.reach.endpoint)
-                .region(Region::new(self.reach.region.clone()))
-                .credentials_provider(self.credentials(Caller::Root))
-                .build(),
-        )
-    }
-
-    /// CloudFormation, as root.
-    pub(crate) fn formation(&self) -> aws_sdk_cloudformation::Client {
-        aws_sdk_cloudformation::Client::from_conf(
-            aws_sdk_cloudformation::Config::builder()
-                .behavior_version(aws_sdk_cloudformation::config::BehaviorVersion::latest())
-                .endpoint_url(&self.reach.endpoint)
-                .region(Region::new(self.reach.region.clone()))
-                .credentials_provider(self.credentials(Caller::Root))
-                .build(),
-        )
+        client!(self, aws_sdk_elasticloadbalancingv2, Caller::Root)
     }
 
     /// CloudWatch Logs, as somebody.
     pub(crate) fn logs(&self, caller: Caller) -> aws_sdk_cloudwatchlogs::Client {
-        aws_sdk_cloudwatchlogs::Client::from_conf(
-            aws_sdk_cloudwatchlogs::Config::builder()
-                .behavior_version(aws_sdk_cloudwatchlogs::config::BehaviorVersion::latest())
-                .endpoint_url(&self.reach.endpoint)
-                .region(Region::new(self.reach.region.clone()))
-                .credentials_provider(self.credentials(caller))
-                .build(),
-        )
+        client!(self, aws_sdk_cloudwatchlogs, caller)
     }
 
     /// RDS, as somebody.
     pub(crate) fn databases(&self, caller: Caller) -> aws_sdk_rds::Client {
-        aws_sdk_rds::Client::from_conf(
-            aws_sdk_rds::Config::builder()
-                .behavior_version(aws_sdk_rds::config::BehaviorVersion::latest())
-                .endpoint_url(&self.reach.endpoint)
-                .region(Region::new(self.reach.region.clone()))
-                .credentials_provider(self.credentials(caller))
-                .build(),
-        )
+        client!(self, aws_sdk_rds, caller)
     }
 
     /// ECS, as somebody.
     pub(crate) fn containers(&self, caller: Caller) -> aws_sdk_ecs::Client {
-        aws_sdk_ecs::Client::from_conf(
-            aws_sdk_ecs::Config::builder()
-                .behavior_version(aws_sdk_ecs::config::BehaviorVersion::latest())
-                .endpoint_url(&self.reach.endpoint)
-                .region(Region::new(self.reach.region.clone()))
-                .credentials_provider(self.credentials(caller))
-                .build(),
-        )
+        client!(self, aws_sdk_ecs, caller)
     }
 
     /// AWS Config, as root.
     pub(crate) fn config_service(&self) -> aws_sdk_config::Client {
-        aws_sdk_config::Client::from_conf(
-            aws_sdk_config::Config::builder()
-                .behavior_version(aws_sdk_config::config::BehaviorVersion::latest())
-                .endpoint_url(&self.reach.endpoint)
-                .region(Region::new(self.reach.region.clone()))
-                .credentials_provider(self.credentials(Caller::Root))
-                .build(),
-        )
+        client!(self, aws_sdk_config, Caller::Root)
     }
 
     /// The network of another account.
@@ -260,48 +212,22 @@ impl Stage {
 
     /// SQS, as root.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::from_conf(
-            aws_sdk_sqs::Config::builder()
-                .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
-                .endpoint_url(&self.reach.endpoint)
-                .region(Region::new(self.reach.region.clone()))
-                .credentials_provider(self.credentials(Caller::Root))
-                .build(),
-        )
+        client!(self, aws_sdk_sqs, Caller::Root)
     }
 
     /// DynamoDB, as root.
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::from_conf(
-            aws_sdk_dynamodb::Config::builder()
-                .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-                .endpoint_url(&self.reach.endpoint)
-                .region(Region::new(self.reach.region.clone()))
-                .credentials_provider(self.credentials(Caller::Root))
-                .build(),
-        )
+        client!(self, aws_sdk_dynamodb, Caller::Root)
     }
 
     /// Lambda, as root.
     pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
-        aws_sdk_lambda::Client::from_conf(
-            aws_sdk_lambda::Config::builder()
-                .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
-                .endpoint_url(&self.reach.endpoint)
-                .region(Region::new(self.reach.region.clone()))
-                .credentials_provider(self.credentials(Caller::Root))
-                .build(),
-        )
+        client!(self, aws_sdk_lambda, Caller::Root)
     }
 
     /// An output of the control plane's stack.
     pub(crate) fn output(&self, name: &str) -> &str {
         self.reach.outputs.get(name).unwrap_or_else(|| panic!("no output {name} in {:?}", self.reach.outputs.keys()))
-    }
-
-    /// The topologies, and the VPCs of each.
-    pub(crate) fn topologies(&self) -> &BTreeMap<String, BTreeMap<String, String>> {
-        &self.reach.vpcs
     }
 
     /// The id of a topology's VPC.

@@ -11,7 +11,7 @@ fn workload(topology: &str) -> String {
 }
 
 async fn described(stage: &Stage, stack: &str) -> Stack {
-    let found = stage.formation().describe_stacks().stack_name(stack).send().await.expect("describe the stack");
+    let found = stage.cloudformation().describe_stacks().stack_name(stack).send().await.expect("describe the stack");
     found.stacks()[0].clone()
 }
 
@@ -39,7 +39,7 @@ async fn update(stage: &Stage, stack: &str, changed: &[(&str, &str)]) -> Result<
         }
     });
     let capabilities = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"];
-    let call = stage.formation().update_stack().stack_name(stack).use_previous_template(true);
+    let call = stage.cloudformation().update_stack().stack_name(stack).use_previous_template(true);
     let call = call.set_parameters(Some(parameters.collect()));
     let call = call.set_capabilities(Some(capabilities.iter().map(|one| (*one).into()).collect()));
     call.send().await.map(|_| ()).map_err(|error| error.message().unwrap_or_default().to_owned())
@@ -56,14 +56,14 @@ async fn kept(stage: &Stage, vpc: &str) -> Vec<NetworkInterface> {
 #[tokio::test]
 async fn every_system_is_complete_and_as_its_template_says() {
     let stage = Stage::restored().await;
-    for topology in stage.topologies().keys() {
+    for topology in stage.vpcs().keys() {
         let stack = workload(topology);
         let status = described(&stage, &stack).await.stack_status().cloned();
         assert!(
             matches!(status, Some(StackStatus::CreateComplete | StackStatus::UpdateComplete)),
             "{stack}: {status:?}"
         );
-        let formation = stage.formation();
+        let formation = stage.cloudformation();
         let detection = formation.detect_stack_drift().stack_name(&stack).send().await.expect("detect drift");
         let id = detection.stack_drift_detection_id().expect("an id");
         let end = Instant::now() + PATIENCE;
@@ -83,7 +83,7 @@ async fn every_system_is_complete_and_as_its_template_says() {
 #[tokio::test]
 async fn a_second_deploy_changes_nothing() {
     let stage = Stage::restored().await;
-    for topology in stage.topologies().keys() {
+    for topology in stage.vpcs().keys() {
         let refusal = update(&stage, &workload(topology), &[]).await.expect_err("nothing to update");
         assert!(refusal.contains("No updates are to be performed"), "{topology}: {refusal}");
     }
@@ -103,7 +103,7 @@ async fn a_system_is_deleted_before_its_network() {
     let unprotected = at_rest(&stage, &stack).await;
     assert_eq!(unprotected.stack_status(), Some(&StackStatus::UpdateComplete), "{unprotected:?}");
     let id = unprotected.stack_id().expect("an id").to_owned();
-    stage.formation().delete_stack().stack_name(&id).send().await.expect("delete the stack");
+    stage.cloudformation().delete_stack().stack_name(&id).send().await.expect("delete the stack");
     let gone = at_rest(&stage, &id).await;
     assert_eq!(gone.stack_status(), Some(&StackStatus::DeleteComplete), "{:?}", gone.stack_status_reason());
     let left = kept(&stage, vpc).await;
