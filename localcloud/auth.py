@@ -103,10 +103,10 @@ class MotoResources:
         return group.id if group is not None else None
 
     def association(self, association_id: str) -> tuple[str | None, str | None]:
-        """The route table and the subnet of an association."""
+        """The route table of an association, and the subnet or gateway that it is of."""
         for table in list(self._backend.route_tables.values()):
-            if association_id in table.associations:
-                return table.id, table.associations[association_id]
+            if association_id in table.all_associations_ids:
+                return table.id, table._associations.get(association_id)
         return None, None
 
     def addressed(self, association_id: str) -> tuple[str | None, str | None]:
@@ -355,8 +355,10 @@ def install(app: ModuleType) -> None:
     from ministack.core import iam_actions, iam_evaluator, sigv4
     from ministack.services import dynamodb
     from moto.ec2.models import EC2Backend
+    from moto.ec2.models.route_tables import RouteTable
 
     hooks.require(app, "AUTH")
+    hooks.require(RouteTable, "all_associations_ids")
     hooks.require(dynamodb, "_tables")
     hooks.require(EC2Backend, "get_security_group_by_name_or_id")
     hooks.require_parameters(iam_actions.extract_resource_arn, "service", "query_params", "region", "account_id")

@@ -122,14 +122,48 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes, mode: int) -> None
     archive.writestr(info, content, compress_type=zipfile.ZIP_STORED)
 
 
-def zip_binary(binary: Path) -> bytes:
-    """A function package with this binary as `bootstrap` (Lambda Developer Guide, "custom runtime")."""
+@dataclass(frozen=True)
+class Package:
+    """An archive by its digest, read only by whoever has to upload it."""
+
+    digest: str
+    read: Callable[[], bytes]
+
+    @classmethod
+    def of(cls, content: bytes) -> Package:
+        """The package with this content."""
+        return cls(hashlib.sha256(content).hexdigest(), lambda: content)
+
+
+def zip_binary(binary: Path) -> Package:
+    """A function package with this binary as `bootstrap` (Lambda Developer Guide, "custom runtime").
+
+    Kept beside the binary, in `packages/`: a dozen of tens of megabytes each are made once a build, not once a deploy.
+    """
     if not binary.is_file():
         raise DeployError(f"{binary} does not exist: build it first")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        _add(archive, "bootstrap", _stripped(binary), 0o755)
-    return buffer.getvalue()
+    about = binary.stat()
+    folder = binary.parent / "packages"
+    kept = f"{binary.name}-{about.st_mtime_ns}-{about.st_size}"
+    archive, digest = folder / f"{kept}.zip", folder / f"{kept}.sha256"
+    if not (archive.is_file() and digest.is_file()):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as made:
+            _add(made, "bootstrap", _stripped(binary), 0o755)
+        folder.mkdir(exist_ok=True)
+        for former in folder.glob(f"{binary.name}-[0-9]*"):
+            if not former.name.startswith(kept):
+                former.unlink(missing_ok=True)
+        _write(archive, buffer.getvalue())
+        _write(digest, hashlib.sha256(buffer.getvalue()).hexdigest().encode())
+    return Package(digest.read_text(), archive.read_bytes)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """The whole file at once: two may deploy at the same time."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(path)
 
 
 def _stripped(binary: Path) -> bytes:
@@ -169,42 +203,42 @@ class Sources:
     # Logical id -> binary, where the names differ.
     functions: dict[str, Path] = field(default_factory=dict)
 
-    def package(self, logical_id: str, resource: dict[str, Any]) -> bytes:
+    def package(self, logical_id: str, resource: dict[str, Any]) -> Package:
         """The archive for one resource."""
         kind = resource["Type"]
         path = self.root / str(resource["Properties"][_ARTIFACT[kind]])
         if kind == _LAYER and self.topologies is not None:
-            return zip_folder(self.topologies, "topologies/", "*/topology.yaml")
+            return Package.of(zip_folder(self.topologies, "topologies/", "*/topology.yaml"))
         if kind == _FUNCTION and logical_id in self.functions:
             return zip_binary(self.functions[logical_id])
         if kind == _FUNCTION and self.binaries is not None:
             build = (resource.get("Metadata") or {}).get("BuildProperties") or {}
             return zip_binary(self.binaries / (build.get("Binary") or path.stem))
         if path.is_dir():
-            return zip_folder(path)
+            return Package.of(zip_folder(path))
         if path.suffix == ".zip" and path.is_file():
-            return path.read_bytes()
+            return Package.of(path.read_bytes())
         raise DeployError(f"{logical_id}: {path} does not exist; give --binaries and --topologies, or build it")
 
 
-def package(template: dict[str, Any], sources: Sources, upload: Callable[[str, bytes], None], bucket: str) -> None:
+def package(template: dict[str, Any], sources: Sources, upload: Callable[[str, Package], None], bucket: str) -> None:
     """Upload what the template names, once for equal content, and point the template there (in place)."""
-    uploaded: dict[str, str] = {}
-    archives: dict[tuple[str, str], bytes] = {}
+    uploaded: set[str] = set()
+    packages: dict[tuple[str, str], Package] = {}
     for logical_id, resource in template["Resources"].items():
         artifact = _ARTIFACT.get(resource.get("Type", ""))
         location = resource.get("Properties", {}).get(artifact) if artifact else None
         if not isinstance(location, str) or location.startswith("s3://"):
             continue
         source = (resource["Type"], location if logical_id not in sources.functions else logical_id)
-        if source not in archives:
-            archives[source] = sources.package(logical_id, resource)
-        content = archives[source]
-        digest = hashlib.sha256(content).hexdigest()
-        if digest not in uploaded:
-            uploaded[digest] = f"packages/{digest}.zip"
-            upload(uploaded[digest], content)
-        resource["Properties"][artifact] = {"Bucket": bucket, "Key": uploaded[digest]}
+        if source not in packages:
+            packages[source] = sources.package(logical_id, resource)
+        made = packages[source]
+        key = f"packages/{made.digest}.zip"
+        if key not in uploaded:
+            upload(key, made)
+            uploaded.add(key)
+        resource["Properties"][artifact] = {"Bucket": bucket, "Key": key}
 
 
 def _quiet(_: str) -> None:
@@ -242,7 +276,7 @@ class Deployer:
             sources = sources or Sources(root)
         body = json.loads(json.dumps(template))
         self._bucket()
-        package(body, sources or Sources(), self._upload, self.bucket)
+        package(body, sources or Sources(), self._upload_once, self.bucket)
         return self.create_stack(body, stack, parameters or {})
 
     def create_stack(self, template: dict[str, Any], stack: str, parameters: dict[str, str]) -> dict[str, str]:
@@ -295,6 +329,15 @@ class Deployer:
 
     def _upload(self, key: str, content: bytes) -> None:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+
+    def _upload_once(self, key: str, made: Package) -> None:
+        """Upload what its key tells apart, unless it is there, as `aws cloudformation package` does."""
+        try:
+            self.s3.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+                raise
+            self._upload(key, made.read())
 
     def _status(self, stack: str) -> str | None:
         try:

@@ -26,6 +26,7 @@ HOST = "127.0.0.1"
 
 # Each has `install(app)`; in this order, because the CloudTrail recorder wraps whatever the others put in place.
 MODULES = (
+    "pace",
     "bridge",
     "policies",
     "ec2",

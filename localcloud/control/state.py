@@ -49,6 +49,7 @@ def _containers() -> Iterator[tuple[tuple[str, str], Any]]:
     """Each mutable store of the emulator's services, with its place; each once."""
     from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
 
+    stores, plains = (AccountScopedDict, AccountRegionScopedDict), (dict, list, set, deque)
     seen: set[int] = set()
     for module_name, module in sorted(sys.modules.items()):
         if not (module_name == _SERVICES or module_name.startswith(_SERVICES + ".")) or module is None:
@@ -56,9 +57,8 @@ def _containers() -> Iterator[tuple[tuple[str, str], Any]]:
         reset = getattr(module, "reset", None)
         emptied = set(reset.__code__.co_names) if hasattr(reset, "__code__") else set()
         for name, value in list(vars(module).items()):
-            scoped = isinstance(value, AccountScopedDict | AccountRegionScopedDict)
-            plain = isinstance(value, dict | list | set | deque) and name in emptied
-            if (scoped or plain) and id(value) not in seen and (module_name, name) not in _NOT_STATE:
+            kept = isinstance(value, stores) or (isinstance(value, plains) and name in emptied)
+            if kept and id(value) not in seen and (module_name, name) not in _NOT_STATE:
                 seen.add(id(value))
                 yield (module_name, name), value
 

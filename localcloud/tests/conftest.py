@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 _START_TIMEOUT = 60.0
 _accounts = itertools.count(100000000001)
+
+
+def pytest_configure() -> None:
+    """SIGTERM ends the run as Ctrl-C does: with every local cloud stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def start(*arguments: str, **environment: str) -> tuple[subprocess.Popen[str], str]:

@@ -203,6 +203,14 @@ def targets(stage: staging.Stage, control: str) -> list[Target]:
                 for endpoint in ec2.describe_vpc_endpoints(Filters=within)["VpcEndpoints"]:
                     if endpoint.get("PrivateDnsEnabled"):
                         found.append(Target(topology.id, partial(private_dns_off, ec2, endpoint["VpcEndpointId"])))
+    if control == "exposure":
+        databases, declared_ids = stage.client("rds", "user"), {t.id for t in stage.topologies}
+        for database in databases.describe_db_instances()["DBInstances"]:
+            stack = next(
+                (tag["Value"] for tag in database["TagList"] if tag["Key"] == "aws:cloudformation:stack-name"), ""
+            )
+            if (topology_id := stack.removeprefix("workload-")) in declared_ids:
+                found.append(Target(topology_id, partial(make_public, databases, database["DBInstanceIdentifier"])))
     if control == "privatelink":
         for service in ec2.describe_vpc_endpoint_service_configurations()["ServiceConfigurations"]:
             tags = {tag["Key"]: tag["Value"] for tag in service.get("Tags", [])}
@@ -219,6 +227,11 @@ def open_ssh(ec2: Any, group: str) -> None:
 def private_dns_off(ec2: Any, endpoint: str) -> None:
     """The service's name leads elsewhere."""
     ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PrivateDnsEnabled=False)
+
+
+def make_public(databases: Any, name: str) -> None:
+    """Gives a database an address of the internet."""
+    databases.modify_db_instance(DBInstanceIdentifier=name, PubliclyAccessible=True, ApplyImmediately=True)
 
 
 def delete_flow_log(ec2: Any, vpc: str) -> None:

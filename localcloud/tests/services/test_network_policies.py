@@ -105,6 +105,22 @@ def test_routes_by_the_vpc_of_their_table(net):
     who.delete_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0")
 
 
+def test_associations_by_the_vpc_of_their_table_and_subnet(net):
+    """DisassociateRouteTable and ReplaceRouteTableAssociation name an association: ec2:Vpc of what is behind it."""
+    moves = ["ec2:AssociateRouteTable", "ec2:DisassociateRouteTable", "ec2:ReplaceRouteTableAssociation"]
+    here = {"ArnLike": {"ec2:Vpc": f"{ARN}:vpc/{net.vpc}"}}
+    who = net.by(statement("Allow", moves, [f"{ARN}:route-table/*", f"{ARN}:subnet/*"], **here))
+    first, second = (net.ec2.create_route_table(VpcId=net.vpc)["RouteTable"]["RouteTableId"] for _ in range(2))
+    there = who.associate_route_table(RouteTableId=first, SubnetId=net.subnet)["AssociationId"]
+    moved = who.replace_route_table_association(AssociationId=there, RouteTableId=second)["NewAssociationId"]
+    who.disassociate_route_table(AssociationId=moved)
+    other = net.ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnet = net.ec2.create_subnet(VpcId=other, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
+    table = net.ec2.create_route_table(VpcId=other)["RouteTable"]["RouteTableId"]
+    theirs = net.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)["AssociationId"]
+    assert refused(who.disassociate_route_table, AssociationId=theirs) == "UnauthorizedOperation"
+
+
 def test_flow_logs_by_their_tags(net):
     """DeleteFlowLogs: vpc-flow-log with aws:ResourceTag, each of those named."""
     net.cloud.client("s3").create_bucket(Bucket="flow-bucket")

@@ -22,6 +22,6 @@ async fn an_exemption_covers_one_group_and_no_other() {
 
     let order = json!({"unexempt": {"resource": exempt, "reason": "session ended"}});
     assert_eq!(stage.by_hand("security-groups", order).await["ok"], json!(true));
-    stage.sweep().await;
+    stage.ask("three-tier").await;
     stage.until_words(&exempt, &exempt_before).await;
 }

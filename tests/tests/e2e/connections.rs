@@ -104,7 +104,7 @@ async fn the_partner_is_let_in_at_once_and_one_beyond_its_limit_waits_for_a_pers
     offer.by_hand(serde_json::from_str(&command).expect("what is told can be typed")).await;
     offer.until(&third, ConnectionState::Available).await;
     let mark = offer.stage.mark();
-    offer.stage.sweep().await;
+    offer.stage.ask("privatelink").await;
     offer.stage.idle();
     assert_eq!(offer.decisions(mark), Vec::<String>::new(), "the approval is remembered");
 }
@@ -116,7 +116,7 @@ async fn of_two_that_race_for_the_last_place_one_gets_in() {
     offer.until(&first, ConnectionState::Available).await;
     let (left, right) = tokio::join!(offer.connect(Caller::Partner), offer.connect(Caller::Partner));
     // Both are looked at by whoever is awake: notices, sweeps, and a person's own run.
-    offer.stage.sweep().await;
+    offer.stage.ask("privatelink").await;
     let order = json!({"topology": "privatelink", "mode": "enforce", "reason": "INC-2"});
     offer.stage.by_hand("privatelink", order).await;
     offer.stage.idle();
@@ -217,7 +217,7 @@ async fn a_vpc_links_own_service_is_left_alone() {
     let arn = by.load_balancers()[0].load_balancer_arn().expect("an ARN").to_owned();
     let made = offer.stage.admin("POST", "privatelink/vpc_link", Some(json!({ "load_balancer": arn })));
     let mark = offer.stage.mark();
-    offer.stage.sweep().await;
+    offer.stage.ask("privatelink").await;
     let partner = offer.connect(Caller::Partner).await;
     offer.until(&partner, ConnectionState::Available).await;
     offer.stage.idle();

@@ -156,7 +156,7 @@ async fn private_dns_waits_until_the_group_admits_who_uses_it() {
 
     let resume = json!({"resume": {"topology": "three-tier", "control": "security-groups", "reason": "INC-1"}});
     assert_eq!(stage.by_hand("security-groups", resume).await["ok"], json!(true));
-    stage.sweep().await;
+    stage.ask("three-tier").await;
     until(&stage, "three-tier", "as before", |all| words(all) == words(&before)).await;
     assert_eq!(changes(&stage, mark), ["ModifyVpcEndpoint"]);
 }

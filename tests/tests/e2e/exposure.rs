@@ -78,7 +78,7 @@ async fn tasks_are_told_of_until_the_deployment_has_replaced_them() {
     update.network_configuration(public).send().await.expect("updated");
     stage.admin("PUT", "containers", Some(json!({"rollout": 600})));
     let mark = stage.mark();
-    stage.sweep().await;
+    stage.ask("three-tier").await;
     let deploying = async || service(&stage).await.deployments().len() == 2;
     until("deployed", &stage, deploying).await;
     stage.idle();
@@ -124,12 +124,12 @@ async fn an_address_is_taken_off_kept_and_put_back_by_hand_under_an_exemption() 
     let undone = stage.by_hand("exposure", undo).await;
     assert_eq!(undone["ok"], json!(true), "{undone:#}");
     assert!(address(&stage).await.association_id().is_some());
-    stage.sweep().await;
+    stage.ask("three-tier").await;
     stage.idle();
     assert!(address(&stage).await.association_id().is_some(), "exempt");
     let order = json!({"unexempt": {"resource": id, "reason": "session over"}});
     assert_eq!(stage.by_hand("exposure", order).await["ok"], json!(true));
-    stage.sweep().await;
+    stage.ask("three-tier").await;
     let started = Instant::now();
     while address(&stage).await.association_id().is_some() {
         assert!(started.elapsed() < PATIENCE, "never taken off again");

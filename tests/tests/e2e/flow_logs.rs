@@ -107,7 +107,7 @@ async fn delivery_that_fails_is_tried_by_another_flow_log_which_goes_when_aws_re
     let before = logs(&stage, "hipaa").await;
     let failing = before[0].flow_log_id().expect("an id").to_owned();
     stage.admin("PUT", "flow_logs", Some(json!({"fail": {"flow_log": failing, "message": "Access error"}})));
-    stage.sweep().await;
+    stage.ask("hipaa").await;
 
     let both = until(&stage, "hipaa", "a second one", |logs| logs.len() == 2).await;
     let probe = both.iter().find(|log| log.flow_log_id() != Some(&failing)).expect("the other one");
@@ -118,7 +118,7 @@ async fn delivery_that_fails_is_tried_by_another_flow_log_which_goes_when_aws_re
     stage.outcome("waits for what the second one shows", waits).await;
 
     stage.admin("PUT", "flow_logs", Some(json!({"fail": []})));
-    stage.sweep().await;
+    stage.ask("hipaa").await;
     let after = until(&stage, "hipaa", "only the first", |logs| logs.len() == 1).await;
     assert_eq!(ids(&after), [failing.as_str()]);
 }
@@ -127,7 +127,7 @@ async fn delivery_that_fails_is_tried_by_another_flow_log_which_goes_when_aws_re
 async fn what_no_flow_log_can_deliver_is_held_with_what_to_paste() {
     let stage = Stage::restored().await;
     stage.admin("PUT", "flow_logs", Some(json!({"fail": {"destination": GROUP, "message": "Access error"}})));
-    stage.sweep().await;
+    stage.ask("hipaa").await;
 
     let held = |event: &Value| about(event, "hipaa") && event["detail"]["held"].to_string().contains("Access error");
     let told = stage.outcome("holds what nobody here can mend", held).await;
@@ -135,7 +135,7 @@ async fn what_no_flow_log_can_deliver_is_held_with_what_to_paste() {
     let held = told["held"].to_string();
     assert!(held.contains("vpc-flow-logs.amazonaws.com") && held.contains("logs:PutLogEvents"), "{held}");
     let mark = stage.mark();
-    stage.sweep().await;
+    stage.ask("hipaa").await;
     stage.idle();
     assert_eq!(changes(&stage, mark), Vec::<String>::new(), "tried once a day");
 }
@@ -158,7 +158,7 @@ async fn a_bucket_that_lets_nothing_in_fails_with_its_policy_and_is_tried_again(
     let told = stage.outcome("says which policy is missing", refused).await;
     assert!(told["actions"].to_string().contains("s3:x-amz-acl"), "{told:#}");
 
-    stage.sweep().await;
+    stage.ask("three-tier").await;
     until(&stage, "three-tier", "both again", |logs| logs.len() == before.len()).await;
 }
 
@@ -196,7 +196,7 @@ async fn somebody_elses_flow_log_stays_even_with_our_tags() {
         assert!(made.unsuccessful().is_empty(), "{made:?}");
     }
     let mark = stage.mark();
-    stage.sweep().await;
+    stage.ask("hipaa").await;
     stage.idle();
 
     assert_eq!(logs(&stage, "hipaa").await.len(), 3);
@@ -212,7 +212,7 @@ async fn another_declaration_is_made_before_the_old_one_goes() {
     documents.edit("hipaa", "interval: 1 minute", "interval: 10 minutes");
     let mark = stage.mark();
     documents.deploy(&stage);
-    stage.sweep().await;
+    stage.ask("hipaa").await;
 
     let after = until(&stage, "hipaa", "the new one alone", |logs| {
         logs.len() == 1 && logs[0].max_aggregation_interval() == Some(600)

@@ -100,7 +100,7 @@ async fn a_copied_tag_does_not_move_the_topology() {
     open.ip_permissions(tcp(22, "0.0.0.0/0")).send().await.expect("opened");
 
     stage.until_words(&group, &declared).await;
-    stage.sweep().await;
+    stage.ask("three-tier").await;
     let said = stage.outcome("names the second VPC", |event| event.to_string().contains(&impostor)).await;
     assert!(said.to_string().contains(stage.vpc("three-tier", "main")), "{said:#}");
     stage.idle();

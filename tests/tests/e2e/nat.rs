@@ -212,7 +212,7 @@ async fn everything_is_made_from_nothing_and_nothing_twice() {
     stage.admin("PUT", "cloudtrail", Some(json!({"loss": 0.0})));
     let mark = stage.mark();
 
-    stage.sweep().await;
+    stage.ask("three-tier").await;
     // The first gateway that comes up serves all who have no way out.
     ways.until_so("a way out of every zone", async || ways.ways().await.values().all(Option::is_some)).await;
     ways.until_so("a gateway in every zone", async || ways.available().await.len() == 3).await;
@@ -250,7 +250,7 @@ async fn what_was_asked_for_and_never_answered_is_not_asked_for_twice() {
     stage.admin("PUT", "faults", Some(json!({"rules": rules})));
     let mark = stage.mark();
 
-    stage.sweep().await;
+    stage.ask("autoscaled-web").await;
     ways.until(&[("a", "a"), ("b", "a")]).await;
 
     let fired = stage.admin("GET", "faults", None)["fired"].as_array().expect("what fired").len();
@@ -370,7 +370,7 @@ async fn a_zone_is_evacuated_by_hand_and_taken_back_by_hand() {
 
     let order = json!({"evacuate": zone, "for": "2h", "reason": "INC-5"});
     assert_eq!(stage.by_hand("nat", order).await["ok"], json!(true));
-    stage.sweep().await;
+    stage.ask("three-tier").await;
     ways.until_so("zone b goes out elsewhere", async || {
         let now = ways.ways().await;
         now["b"].as_deref().is_some_and(|through| through != "b") && now["a"].as_deref() == Some("a")
@@ -438,7 +438,7 @@ async fn somebody_elses_gateway_is_never_deleted_nor_its_address_released() {
     }
 
     stage.idle();
-    stage.sweep().await;
+    stage.ask("autoscaled-web").await;
     ways.until_so("rest", async || {
         stage.idle();
         stage.admin("POST", "due", None)["messages"] == json!(0)

@@ -148,13 +148,14 @@ async fn a_table_that_was_deleted_is_made_again_and_used() {
     let routes: Vec<_> = again.routes().iter().filter_map(|route| route.destination_cidr_block()).collect();
     assert_eq!(routes, ["10.20.0.0/16"], "an isolated subnet goes nowhere");
     stage.idle();
-    stage.sweep().await;
+    stage.ask("hipaa").await;
     stage.idle();
     assert_eq!(tables(&ec2, &vpc).await.len(), before + 1);
     // Nothing of it is left of a topology that is retired.
     let documents = Documents::copied();
     documents.edit("hipaa", "environment: production", "environment: production\nstate: retired");
     documents.deploy(&stage);
+    stage.ask("hipaa").await;
     until(&stage, "off the table that was made", &None, async || used(&ec2, &subnet).await).await;
     until(&stage, "without that table", &before, async || tables(&ec2, &vpc).await.len()).await;
 }
@@ -233,7 +234,7 @@ async fn with_nat_beside_it_neither_undoes_the_other() {
     until(&stage, "the ways out", &[Some(true), None], ways).await;
     stage.idle();
     let quiet = stage.mark();
-    stage.sweep().await;
+    stage.ask("hipaa").await;
     stage.idle();
     let routing = |since: u64| {
         let calls = stage.calls(since).into_iter().filter(|call| call.is_plumbline_write());

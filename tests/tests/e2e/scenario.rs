@@ -151,7 +151,7 @@ pub(crate) async fn aws_config_is_told_what_is_broken_until_it_is_mended<S: Subj
 }
 
 /// Broken by a person: mended, the person named, the event path seen to be alive; and Plumbline's own repair, whose events come
-/// back to it, makes no second one. Neither does the sweep.
+/// back to it, makes no second one. Neither does another look.
 pub(crate) async fn what_a_person_broke_is_mended_once_and_the_person_named<S: Subject>() {
     let stage = Stage::restored().await;
     let subject = S::find(&stage).await;
@@ -167,9 +167,9 @@ pub(crate) async fn what_a_person_broke_is_mended_once_and_the_person_named<S: S
     assert!(named, "nobody is named: {told:#?}");
     assert!(told.iter().all(|report| report["event_path_blind"] != json!(true)), "{told:#?}");
     assert_eq!(changes::<S>(&stage, mark), one_repair::<S>());
-    stage.sweep().await;
+    stage.ask(S::TOPOLOGY).await;
     rest(&stage).await;
-    assert_eq!(changes::<S>(&stage, mark), one_repair::<S>(), "the sweep found nothing to do");
+    assert_eq!(changes::<S>(&stage, mark), one_repair::<S>(), "another look found nothing to do");
     assert_eq!(subject.state(&stage).await, before);
 }
 
@@ -237,7 +237,7 @@ pub(crate) async fn a_pause_and_an_exemption_hold_until_they_are_taken_back<S: S
     }
     let resume = json!({"resume": {"topology": S::TOPOLOGY, "control": function::<S>(), "reason": "INC-7 is over"}});
     assert_eq!(stage.by_hand(function::<S>(), resume).await["ok"], json!(true));
-    stage.sweep().await;
+    stage.ask(S::TOPOLOGY).await;
     rest(&stage).await;
     assert_eq!(changes::<S>(&stage, mark), BTreeMap::new(), "exempt: {resources:?}");
 
@@ -245,7 +245,7 @@ pub(crate) async fn a_pause_and_an_exemption_hold_until_they_are_taken_back<S: S
         let order = json!({"unexempt": {"resource": resource, "reason": "session ended"}});
         assert_eq!(stage.by_hand(function::<S>(), order).await["ok"], json!(true));
     }
-    stage.sweep().await;
+    stage.ask(S::TOPOLOGY).await;
     until_mended(&subject, &stage, &before).await;
 }
 
@@ -323,9 +323,9 @@ pub(crate) async fn a_write_that_goes_wrong_once_is_made_good<S: Subject>(kind: 
     let fired = stage.admin("GET", "faults", None)["fired"].as_array().expect("what fired").len();
     assert_eq!(fired, S::WRITES.len(), "every write was made, and went wrong once");
     assert_eq!(subject.state(&stage).await, before, "and stays");
-    stage.sweep().await;
+    stage.ask(S::TOPOLOGY).await;
     rest(&stage).await;
-    assert_eq!(subject.state(&stage).await, before, "and the sweep agrees");
+    assert_eq!(subject.state(&stage).await, before, "and another look agrees");
     stage.until_dead_letters(S::DEAD_LETTERS, 0).await;
 }
 
@@ -345,7 +345,7 @@ pub(crate) async fn with_one_call_in_five_failing_everything_converges<S: Subjec
     let fired = stage.admin("GET", "faults", None)["fired"].as_array().expect("what fired").len();
     assert!(fired > 0, "no call failed");
     stage.admin("DELETE", "faults", None);
-    stage.sweep().await;
+    stage.ask(S::TOPOLOGY).await;
     rest(&stage).await;
     assert_eq!(subject.state(&stage).await, before, "nothing was left behind");
     stage.until_dead_letters(S::DEAD_LETTERS, 0).await;

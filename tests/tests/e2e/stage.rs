@@ -210,6 +210,11 @@ impl Stage {
         &self.reach.homes[caller.name()]
     }
 
+    /// EventBridge, as root.
+    fn events(&self) -> aws_sdk_eventbridge::Client {
+        client!(self, aws_sdk_eventbridge, Caller::Root)
+    }
+
     /// SQS, as root.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         client!(self, aws_sdk_sqs, Caller::Root)
@@ -359,6 +364,18 @@ impl Stage {
     pub(crate) async fn sweep(&self) {
         let event = json!({"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
         self.by_hand("sweep", event).await;
+    }
+
+    /// Asks every control to look at one topology, as the sweep asks it about each.
+    pub(crate) async fn ask(&self, topology: &str) {
+        let detail = json!({"account": ACCOUNT, "region": self.region(), "topology": topology, "why": "asked by hand"});
+        let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder()
+            .source("plumbline")
+            .detail_type("Reconcile Requested")
+            .detail(detail.to_string())
+            .build();
+        let answer = self.events().put_events().entries(entry).send().await.expect("put");
+        assert_eq!(answer.failed_entry_count(), 0, "{answer:?}");
     }
 
     /// Mounts a layer in the sweep in which `hipaa` is refused and `privatelink` is gone, as an update of the stack does.
