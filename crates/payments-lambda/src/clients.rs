@@ -8,11 +8,11 @@ use payments::Fault;
 use std::time::Duration;
 
 /// Opening a connection to an endpoint of the same Region takes milliseconds.
-const CONNECT: Duration = Duration::from_secs(2);
+const CONNECT: Duration = Duration::from_secs(1);
 /// One try: DynamoDB and SNS answer in milliseconds.
-const ATTEMPT: Duration = Duration::from_secs(3);
-/// All tries of one call. Five calls must fit into the function's time; what does not is resumed.
-const OPERATION: Duration = Duration::from_secs(6);
+const ATTEMPT: Duration = Duration::from_millis(1500);
+/// All tries of one call. Five calls, those of a payment, fit into the function's 20 seconds; what does not is resumed.
+pub(crate) const OPERATION: Duration = Duration::from_millis(3500);
 
 /// Credentials, Region and endpoint from the environment, as every SDK reads them. The SDK's own retries are safe: each call of this path
 /// may be carried out twice.

@@ -31,6 +31,16 @@ impl Verdict {
             Self::Failure { reason: _ } => "failure",
         }
     }
+
+    /// The same with a reason that a message holds, whatever the provider said: what is decided must be readable for good.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        match self {
+            Self::Failure { reason } if reason.trim().is_empty() => Self::Failure { reason: "declined".into() },
+            Self::Failure { reason } => Self::Failure { reason: reason.chars().take(LONGEST_REASON).collect() },
+            Self::Success => Self::Success,
+        }
+    }
 }
 
 /// One payment and how it ended.
@@ -159,6 +169,14 @@ mod tests {
             assert_eq!(Outcome::read(&outcome.write().unwrap()).unwrap(), outcome);
         }
         insta::assert_snapshot!(outcome(Verdict::Success).write().unwrap(), @r#"{"version":1,"payment_id":"payment-0001","outcome":"success","amount":1250,"currency":"EUR","decided_at":"2026-11-20T03:00:00Z"}"#);
+    }
+
+    #[test]
+    fn whatever_a_provider_says_can_be_read_again() {
+        for reason in ["", " \n", &"é".repeat(300), "insufficient funds"] {
+            let outcome = outcome(Verdict::Failure { reason: reason.into() }.bounded());
+            assert_eq!(Outcome::read(&outcome.write().unwrap()).unwrap(), outcome);
+        }
     }
 
     #[test]

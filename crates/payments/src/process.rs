@@ -62,7 +62,7 @@ async fn finish<R: Requests, P: Provider, T: Topic, C: Clock>(
     let decision = match (decision, token) {
         (Some(decision), _) => decision,
         (None, Some(token)) => {
-            let verdict = ports.provider.charge(&payment_id, &amount, &token).await?;
+            let verdict = ports.provider.charge(&payment_id, &amount, &token).await?.bounded();
             let decision = Decision { verdict, decided_at: ports.clock.now() };
             ports.requests.decide(&payment_id, &decision).await?
         }

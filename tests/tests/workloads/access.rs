@@ -88,7 +88,7 @@ fn keys_rotate_and_serve_this_account() {
     let keys = edge.of_type("AWS::KMS::Key").map(|(id, key)| (id.to_owned(), key.clone())).collect::<Vec<_>>();
     for (id, key) in all("AWS::KMS::Key").into_iter().chain(keys) {
         assert_eq!(key["Properties"]["EnableKeyRotation"], true, "{id}");
-        assert_eq!(key["DeletionPolicy"], "Retain", "{id}: what it encrypted would be lost");
+        assert_eq!(key["DeletionPolicy"], "RetainExceptOnCreate", "{id}: what it encrypted would be lost");
         for statement in statements(&key["Properties"]["KeyPolicy"]) {
             let administers = statement["Sid"] == "AccountAdministers";
             assert_ne!(statement["Principal"], "*", "{id}");

@@ -61,7 +61,7 @@ fn caches_are_encrypted_and_ask_for_a_token() {
 fn tables_are_encrypted_restorable_and_kept() {
     for (id, table) in all("AWS::DynamoDB::Table") {
         let properties = &table["Properties"];
-        assert_eq!(table["DeletionPolicy"], "Retain", "{id}");
+        assert_eq!(table["DeletionPolicy"], "RetainExceptOnCreate", "{id}");
         assert_eq!(properties["SSESpecification"]["SSEType"], "KMS", "{id}");
         assert_eq!(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true, "{id}");
         assert_eq!(properties["DeletionProtectionEnabled"], "DeletionProtection", "{id}");
@@ -72,7 +72,7 @@ fn tables_are_encrypted_restorable_and_kept() {
 fn buckets_are_closed_versioned_and_kept() {
     for (id, bucket) in all("AWS::S3::Bucket") {
         let properties = &bucket["Properties"];
-        assert_eq!(bucket["DeletionPolicy"], "Retain", "{id}");
+        assert_eq!(bucket["DeletionPolicy"], "RetainExceptOnCreate", "{id}");
         let closed = properties["PublicAccessBlockConfiguration"].as_object().unwrap();
         assert!(closed.len() == 4 && closed.values().all(|one| *one == true), "{id}");
         assert_eq!(properties["VersioningConfiguration"]["Status"], "Enabled", "{id}");
@@ -88,7 +88,7 @@ fn buckets_are_closed_versioned_and_kept() {
 #[test]
 fn logs_have_a_key_an_end_and_outlive_the_stack() {
     for (id, group) in all("AWS::Logs::LogGroup") {
-        assert_eq!(group["DeletionPolicy"], "Retain", "{id}");
+        assert_eq!(group["DeletionPolicy"], "RetainExceptOnCreate", "{id}");
         assert_eq!(group["Properties"]["KmsKeyId"], "Key.Arn", "{id}");
         assert_eq!(group["Properties"]["RetentionInDays"], "LogRetentionDays", "{id}");
     }
@@ -106,7 +106,7 @@ fn logs_have_a_key_an_end_and_outlive_the_stack() {
 #[test]
 fn repositories_are_scanned_and_what_is_pushed_stays() {
     for (id, repository) in all("AWS::ECR::Repository") {
-        assert_eq!(repository["DeletionPolicy"], "Retain", "{id}");
+        assert_eq!(repository["DeletionPolicy"], "RetainExceptOnCreate", "{id}");
         assert_eq!(repository["Properties"]["ImageTagMutability"], "IMMUTABLE", "{id}");
         assert_eq!(repository["Properties"]["ImageScanningConfiguration"]["ScanOnPush"], true, "{id}");
         assert_eq!(repository["Properties"]["EncryptionConfiguration"]["EncryptionType"], "KMS", "{id}");

@@ -138,7 +138,7 @@ fn no_route_of_an_api_is_open() {
         }
         for (id, pool) in workload.of_type("AWS::Cognito::UserPool") {
             assert_eq!(pool["Properties"]["MfaConfiguration"], "ON", "{name}: {id}");
-            assert_eq!(pool["DeletionPolicy"], "Retain", "{name}: {id}");
+            assert_eq!(pool["DeletionPolicy"], "RetainExceptOnCreate", "{name}: {id}");
         }
         let (_, stage) = workload.of_type("AWS::ApiGatewayV2::Stage").next().unwrap();
         let format = stage["Properties"]["AccessLogSettings"]["Format"].as_str().unwrap();

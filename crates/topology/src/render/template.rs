@@ -56,7 +56,8 @@ impl Template {
             value.insert("DependsOn".to_owned(), json!(other));
         }
         if retained {
-            value.insert("DeletionPolicy".to_owned(), json!("Retain"));
+            // Not one that a first deploy made before it failed: its name would be in the way of the next.
+            value.insert("DeletionPolicy".to_owned(), json!("RetainExceptOnCreate"));
             value.insert("UpdateReplacePolicy".to_owned(), json!("Retain"));
         }
         if self.resources.contains_key(&id) {

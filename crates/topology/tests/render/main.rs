@@ -352,7 +352,10 @@ fn log_groups_outlive_the_stack_and_their_retention_is_not_its_business() {
     let groups = of_type(&template, "AWS::Logs::LogGroup");
     let [(_, group)] = groups.as_slice() else { panic!("{groups:?}") };
     assert_eq!(group["Properties"]["LogGroupName"], "/plumbline/hipaa/main/flow-logs");
-    assert_eq!((&group["DeletionPolicy"], &group["UpdateReplacePolicy"]), (&"Retain".into(), &"Retain".into()));
+    assert_eq!(
+        (&group["DeletionPolicy"], &group["UpdateReplacePolicy"]),
+        (&"RetainExceptOnCreate".into(), &"Retain".into())
+    );
     assert_eq!(group["Properties"]["RetentionInDays"], Value::Null);
     let text = "version: 1\nid: shop\nenvironment: production\nvpcs:\n  main:\n    cidr: 10.0.0.0/16\n    \
                 availability_zones: [a]\n    flow_logs:\n      - cloudwatch: { log_group: audit }\n      - s3: { bucket: logs-shop }\n";
