@@ -232,6 +232,12 @@ fn remedy(code: &str, operation: &str) -> Option<String> {
         "InvalidServiceName" => "AWS knows no such service in this Region, or does not offer it to this account (`aws ec2 \
              describe-vpc-endpoint-services` lists those that it does): correct `endpoints:` in the topology"
             .into(),
+        "DuplicateSubnetsInSameZone" if operation == "ModifyVpcEndpoint" => {
+            "AWS takes one subnet an Availability Zone, and the one that is to go is the endpoint's only one: without it nothing would \
+             be left to serve from. Declare a subnet in a second zone, and the next look moves them zone by zone; or take it away by \
+             hand (`aws ec2 modify-vpc-endpoint --vpc-endpoint-id … --remove-subnet-ids …`), and the next look adds the declared one"
+                .into()
+        }
         "RouteLimitExceeded" => {
             "the route table is full: remove routes, or raise the quota L-93826ACB (routes per route table)".into()
         }

@@ -114,6 +114,27 @@ fn everything_that_one_needs_is_one_call() {
     assert!(network.plan().is_empty(), "{}", network.plan());
 }
 
+/// AWS may refuse to put a subnet in the place of another in one call.
+#[test]
+fn subnets_that_all_move_do_so_zone_by_zone() {
+    let mut network = Network::build(declared("\n      logs: { type: interface, tiers: [private] }\n"));
+    let ids = |ranges: [&str; 2]| ranges.map(|range| network.subnet(range)).into();
+    let (declared, others) = (ids(["10.0.10.0/24", "10.0.11.0/24"]), ids(["10.0.20.0/24", "10.0.21.0/24"]));
+    network.modify("logs", &Edit { add_subnets: others, remove_subnets: declared, ..Edit::default() });
+    network.pass(60);
+    for look in 0..2 {
+        let plan = network.plan();
+        let [step] = plan.steps.as_slice() else { panic!("{plan}") };
+        let mut left = vec![];
+        for part in step.action.split() {
+            network.cloud.apply(&part, None).unwrap();
+            left.push(network.to("logs").subnets.len());
+        }
+        assert_eq!(left, [1, 2], "look {look}: {plan}");
+    }
+    assert!(network.plan().is_empty(), "{}", network.plan());
+}
+
 #[test]
 fn private_dns_that_was_switched_off_is_switched_on_when_nobody_is_cut_off() {
     let mut network = Network::build(declared(SIX));
@@ -222,6 +243,38 @@ fn private_dns_waits_for_everyone_whom_the_document_lets_in() {
     assert_eq!(network.plan().steps.len(), 1);
 }
 
+/// The rules of such a group are nobody's: to wait for them would be for ever.
+#[test]
+fn private_dns_is_held_where_no_group_says_whom_it_lets_in() {
+    let logs = "\n      logs: { type: interface, tiers: [private], security_groups: [anybodys] }\n";
+    let mut network = Network::bare(with(logs, "\n      anybodys: { egress: [] }", ""));
+    let vpc = network.vpc.clone();
+    let some = Source::Range("10.0.10.0/24".parse().unwrap());
+    let group = network.cloud.create_group(&vpc, "anybodys", &[some]);
+    network.enforce();
+    let plan = network.plan();
+    assert!(plan.steps.is_empty() && plan.wait.is_none(), "{plan}");
+    let [held] = plan.held.as_slice() else { panic!("{plan}") };
+    let missing = "IpRanges=[{CidrIp=10.0.11.0/24},{CidrIp=10.0.20.0/24},{CidrIp=10.0.21.0/24}]";
+    assert!(held.why.contains("would cut off tier database"), "{plan}");
+    assert!(held.remedy.contains(group.as_str()) && held.remedy.contains(missing), "{plan}");
+}
+
+#[test]
+fn private_dns_says_from_where_else_it_leads() {
+    let mut network = Network::build(declared(SIX));
+    let vpc = network.vpc.clone();
+    let (subnet, _) = network.cloud.create_subnet(&vpc, "10.0.99.0/24", "a").unwrap();
+    // The group of one admits a tier and a group, that of the other the whole VPC.
+    for (short, told) in [("ecr.api", true), ("logs", false)] {
+        network.modify(short, &private(false));
+        network.pass(60);
+        let plan = network.enforce();
+        let [step] = plan.steps.as_slice() else { panic!("{plan}") };
+        assert_eq!(step.caveat.as_ref().is_some_and(|it| it.contains(subnet.as_str())), told, "{plan}");
+    }
+}
+
 #[test]
 fn one_that_is_in_some_of_its_subnets_only_gets_no_private_dns() {
     let mut network = Network::build(declared(SIX));
@@ -280,6 +333,22 @@ fn a_private_name_that_another_endpoint_has_is_held() {
     assert_eq!(network.plan().steps.len(), 1);
 }
 
+/// AWS shows private DNS of some of them.
+#[test]
+fn a_gateway_endpoint_has_no_private_name() {
+    let both = "\n      s3: gateway\n      files: { type: interface, service: com.amazonaws.eu-west-1.s3, tiers: [private], private_dns: true }\n";
+    let mut network = Network::bare(declared(both));
+    network.enforce();
+    for endpoint in network.cloud.endpoints.values_mut().filter(|endpoint| endpoint.kind == Kind::Gateway) {
+        endpoint.private_dns = true;
+    }
+    let plan = network.enforce();
+    assert!(plan.held.is_empty() && plan.steps.len() == 1, "{plan}");
+    let files = network.cloud.to("s3", &Kind::Interface).unwrap();
+    assert!(files.private_dns, "{files:?}");
+    assert!(network.plan().is_empty(), "{}", network.plan());
+}
+
 #[test]
 fn private_dns_that_is_not_declared_goes_with_a_warning() {
     let mut network =
@@ -327,6 +396,49 @@ fn a_table_that_serves_nothing_is_left_as_it_is() {
     let Change::Modify { edit, .. } = &step.action else { panic!("{plan}") };
     assert_eq!((edit.add_tables.len(), edit.remove_tables.len()), (1, 0), "{plan}");
     assert!(network.plan().is_empty(), "{}", network.plan());
+}
+
+/// Without it another team's subnets would lose their way to the service.
+#[test]
+fn a_table_that_serves_what_is_not_declared_is_left_as_it_is() {
+    let mut network = Network::build(declared("\n      s3: { type: gateway, tiers: [private] }\n"));
+    let vpc = network.vpc.clone();
+    let (subnet, table) = network.cloud.create_subnet(&vpc, "10.0.99.0/24", "a").unwrap();
+    network.modify("s3", &Edit { add_tables: [table.clone()].into(), ..Edit::default() });
+    network.pass(60);
+    let plan = network.plan();
+    let ([], [drift]) = (plan.steps.as_slice(), plan.drifts.as_slice()) else { panic!("{plan}") };
+    assert_eq!(drift.severity, Severity::Advice, "{plan}");
+    assert!(drift.summary.contains(table.as_str()) && drift.summary.contains(subnet.as_str()), "{plan}");
+
+    let database = network.table("10.0.20.0/24");
+    let edit = Edit { add_tables: [database.clone()].into(), remove_tables: [table].into(), ..Edit::default() };
+    network.modify("s3", &edit);
+    assert_eq!(network.plan().steps.len(), 1, "{}", network.plan());
+    let mut observed = network.observe();
+    let Some(Seen::Present(seen)) = observed.vpcs.get_mut("main") else { panic!() };
+    let Seen::Present(tables) = &mut seen.tables else { panic!() };
+    for table in tables.iter_mut().filter(|table| table.id == database) {
+        table.main = true;
+    }
+    let plan = Endpoints::plan(&place(), &network.desired, &observed, &network.standing);
+    assert!(plan.is_empty(), "{plan}");
+}
+
+#[test]
+fn a_gateway_waits_for_the_routes_of_one_on_its_way_out() {
+    let mut network = Network::build(declared("\n      s3: { type: gateway, tiers: [private] }\n"));
+    let (old, elsewhere) = (network.id("s3"), network.table("10.0.20.0/24"));
+    network.cloud.endpoints.get_mut(&old).unwrap().state = EndpointState::Deleting;
+    network.pass(3600);
+    let plan = network.plan();
+    assert!(plan.steps.is_empty(), "{plan}");
+    assert!(plan.wait.as_ref().is_some_and(|wait| wait.why.contains("has its routes until it is gone")), "{plan}");
+    let mut moved = network.clone();
+    moved.cloud.endpoints.get_mut(&old).unwrap().tables = [elsewhere].into();
+    assert_eq!(moved.plan().steps.len(), 1, "{}", moved.plan());
+    network.cloud.arrive();
+    assert_eq!(network.plan().steps.len(), 1, "{}", network.plan());
 }
 
 #[test]
@@ -486,6 +598,42 @@ fn only_ours_is_ever_deleted() {
     ");
     let gone: Vec<_> = plan.steps.iter().map(|step| step.action.resource().id).collect();
     assert_eq!(gone, [network.id("ecr.dkr")]);
+}
+
+/// Not even with our tags, nor by a record of ours.
+#[test]
+fn of_a_kind_that_nobody_can_declare_none_is_touched() {
+    let mut network = Network::build(declared("\n      logs: { type: interface, tiers: [private] }\n"));
+    for endpoint in network.cloud.endpoints.values_mut() {
+        endpoint.kind = Kind::Other("Resource".into());
+        endpoint.service.clear();
+    }
+    network.desired = declared(" {}");
+    network.pass(3600);
+    assert!(network.plan().is_empty(), "{}", network.plan());
+}
+
+#[test]
+fn one_of_another_kind_goes_when_the_new_one_is_as_declared() {
+    let mut network = Network::build(declared("\n      s3: gateway\n"));
+    let old = network.id("s3");
+    network.cloud.at_once = false;
+    network.desired = declared("\n      s3: { type: interface, tiers: [private], private_dns: true }\n");
+    network.pass(3600);
+    let plan = network.enforce();
+    let [step] = plan.steps.as_slice() else { panic!("{plan}") };
+    assert!(matches!(step.action, Change::Create { .. }), "{plan}");
+    assert!(network.plan().steps.is_empty(), "it is pending: {}", network.plan());
+    network.wait(60);
+    let plan = network.enforce();
+    let [step] = plan.steps.as_slice() else { panic!("{plan}") };
+    assert!(matches!(step.action, Change::Modify { .. }), "private DNS comes first: {plan}");
+    let plan = network.enforce();
+    let [step] = plan.steps.as_slice() else { panic!("{plan}") };
+    assert!(matches!(step.action, Change::Delete { .. }), "{plan}");
+    assert_eq!(step.action.resource().id, old);
+    network.wait(60);
+    assert!(network.plan().is_empty(), "{}", network.plan());
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn cut_off(network: &Network, cloud: &Ends) -> BTreeMap<ResourceId, Vec<String>>
                     let_in.extend(&group.https);
                 }
             }
-            let Callers { subnets, groups, ids } = callers;
+            let Callers { subnets, groups, ids, ruled: _ } = callers;
             let by_range = |subnet: &ipnet::Ipv4Net| {
                 let_in.iter().any(|source| matches!(source, Source::Range(range) if range.contains(subnet)))
             };

@@ -256,10 +256,11 @@ impl Ends {
         }
     }
 
-    /// A route table has one route to a service.
+    /// A route table has one route to a service, that of an endpoint on its way out included.
     fn free(&self, service: &str, tables: &BTreeSet<ResourceId>, own: Option<&ResourceId>) -> Result<(), Refusal> {
         let mut others = self.endpoints.values().filter(|other| {
-            other.service == service && other.kind == Kind::Gateway && !other.state.is_gone() && Some(&other.id) != own
+            let shown = other.kind == Kind::Gateway && other.state != EndpointState::Deleted;
+            shown && other.service == service && Some(&other.id) != own
         });
         match others.find(|other| !other.tables.is_disjoint(tables)) {
             Some(other) => Err(refusal("RouteAlreadyExists", format!("{} has a route in the table", other.id))),
@@ -329,6 +330,7 @@ impl Ends {
         }
         let taken = self.endpoints.values().any(|other| {
             other.id != *id
+                && other.kind == Kind::Interface
                 && other.private_dns
                 && other.service == service
                 && other.state != EndpointState::Deleted
@@ -343,14 +345,17 @@ impl Ends {
         Ok(())
     }
 
-    /// `DeleteVpcEndpoints` of one: it is shown as `deleting` until [`Ends::arrive`].
+    /// `DeleteVpcEndpoints` of one: until [`Ends::arrive`] it is shown as `deleting`, or as `deleted` if it has nothing but routes.
     ///
     /// # Errors
     /// `InvalidVpcEndpoint.NotFound`, within the answer.
     pub fn delete(&mut self, id: &ResourceId) -> Result<(), Refusal> {
         match self.endpoints.get_mut(id).filter(|endpoint| !endpoint.state.is_gone()) {
             Some(endpoint) => {
-                endpoint.state = EndpointState::Deleting;
+                endpoint.state = match endpoint.kind {
+                    Kind::Gateway => EndpointState::Deleted,
+                    Kind::Interface | Kind::Other(_) => EndpointState::Deleting,
+                };
                 Ok(())
             }
             None => Err(refusal("InvalidVpcEndpoint.NotFound", format!("The Vpc Endpoint Id {id} does not exist"))),

@@ -56,7 +56,8 @@ impl Ends {
             zone: subnet.zone.clone(),
         });
         let tables = self.tables.iter().filter(|(_, table)| table.vpc == *id);
-        let tables = tables.map(|(id, table)| ObservedTable { id: id.clone(), subnets: table.subnets.clone() });
+        let tables =
+            tables.map(|(id, table)| ObservedTable { id: id.clone(), subnets: table.subnets.clone(), main: false });
         let groups = self.groups.iter().filter(|(_, group)| group.vpc == *id).map(|(id, group)| ObservedGroup {
             id: id.clone(),
             name: group.name.clone(),
@@ -83,7 +84,7 @@ impl Ends {
                 self.spend("CreateVpcEndpoint")?;
                 vec![self.create(endpoint, tags, token)?]
             }
-            Change::Modify { endpoint, name: _, edit } => {
+            Change::Modify { endpoint, name: _, edit, zones: _ } => {
                 self.spend("ModifyVpcEndpoint")?;
                 self.modify(&endpoint.id, edit).map(|()| vec![])?
             }
@@ -148,6 +149,9 @@ impl Apply<Endpoints> for TwinEndpoints {
                 let class = match code.as_str() {
                     "RequestLimitExceeded" => FaultClass::Retryable,
                     "DuplicateSubnetsInSameZone" if !change.split().is_empty() => FaultClass::Batch,
+                    // What is on its way out is in the way for a while.
+                    "RouteAlreadyExists" if operation == "CreateVpcEndpoint" => FaultClass::Retryable,
+                    "InvalidParameter" if message.contains("conflicting DNS domain") => FaultClass::Retryable,
                     _ => FaultClass::Terminal,
                 };
                 Err(Fault { operation: operation.into(), class, code: Some(code), message, remedy: None })

@@ -20,8 +20,9 @@ impl Apply<Endpoints> for Network {
             Change::Create { key: _, name: _, endpoint, tags, stand_in: _ } => {
                 create(&clients, endpoint, tags, token).await
             }
-            Change::Modify { endpoint, name: _, edit } => {
-                modify(&clients, endpoint, edit, action.split().len().max(1)).await
+            Change::Modify { endpoint, name: _, edit, zones: _ } => {
+                // What its parts leave out counts as one more: a single part is still less than the whole.
+                modify(&clients, endpoint, edit, action.split().len() + 1).await
             }
             Change::Delete { endpoint, name: _, key: _, was: _, tags: _ } => delete(&clients, endpoint).await,
         }
@@ -71,10 +72,21 @@ async fn create(
             return Err(Fault::new(OPERATION, FaultClass::Terminal, message));
         }
     };
-    let made = request.send().await.map_err(|error| fault(OPERATION, &error))?;
+    let made = request.send().await.map_err(|error| routed(fault(OPERATION, &error)))?;
     let id = made.vpc_endpoint().and_then(|endpoint| endpoint.vpc_endpoint_id());
     let id = id.ok_or_else(|| bad_answer(OPERATION, "AWS gave no endpoint id"))?;
     Ok(Receipt { created: vec![id.into()], ..done(made.request_id()) })
+}
+
+/// A gateway endpoint that is on its way out has its routes for a while. What stays in the way is for a person.
+fn routed(fault: Fault) -> Fault {
+    if fault.code.as_deref() != Some("RouteAlreadyExists") {
+        return fault;
+    }
+    let remedy = "a route to the service is in one of the route tables already: see whose it is (`aws ec2 \
+                  describe-vpc-endpoints --filters Name=vpc-id,Values=… Name=service-name,Values=…`), and take it away"
+        .to_owned();
+    Fault { class: FaultClass::Retryable, remedy: Some(remedy), ..fault }
 }
 
 async fn modify(clients: &Regional, endpoint: &ResourceKey, edit: &Edit, parts: usize) -> Result<Receipt, Fault> {
@@ -107,11 +119,12 @@ async fn modify(clients: &Regional, endpoint: &ResourceKey, edit: &Edit, parts: 
 /// in the next observation.
 fn explained(fault: Fault) -> Fault {
     let said = |words: &str| fault.message.to_ascii_lowercase().contains(words);
+    // AWS's zone of an endpoint that was deleted a moment ago is still associated, or somebody's stays: the tries run out then.
     if said("conflicting dns domain") {
         let remedy = "another endpoint or a private hosted zone of the VPC has the service's name (`aws route53 \
                       list-hosted-zones-by-vpc --vpc-id … --vpc-region …`): take it away, or declare `private_dns: false`"
             .to_owned();
-        return Fault { remedy: Some(remedy), ..fault };
+        return Fault { class: FaultClass::Retryable, remedy: Some(remedy), ..fault };
     }
     let passes = fault.code.as_deref() == Some("IncorrectState") || said("enablednssupport");
     Fault { class: if passes { FaultClass::Retryable } else { fault.class }, ..fault }
@@ -151,12 +164,19 @@ mod tests {
             "InvalidParameter",
             "private-dns-enabled cannot be set because there is already a conflicting DNS domain for x in the VPC vpc-1",
         ));
-        assert_eq!(taken.class, FaultClass::Terminal);
+        assert!(taken.is_retryable(), "the zone of one that was deleted goes by and by");
         assert!(taken.remedy.unwrap().contains("list-hosted-zones-by-vpc"));
         let attributes = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes";
         assert!(explained(said("InvalidParameter", attributes)).is_retryable());
         assert!(explained(said("IncorrectState", "vpce-1 is pending")).is_retryable());
         assert!(!explained(said("InvalidParameter", "the policy is malformed")).is_retryable());
+    }
+
+    #[test]
+    fn a_route_of_one_that_is_on_its_way_out_is_waited_for() {
+        let taken = routed(said("RouteAlreadyExists", "route table rtb-1 already has a route with this destination"));
+        assert!(taken.is_retryable() && taken.remedy.unwrap().contains("describe-vpc-endpoints"));
+        assert!(!routed(said("InvalidServiceName", "no such service")).is_retryable());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! EC2's endpoints, subnets, route tables and groups → ours. Pure.
 
 use crate::network::{stack, tags};
+use crate::route_tables::is_main;
 use aws_sdk_ec2::types::{
     DnsNameState, IpPermission, RouteTable, RouteTableAssociationStateCode, SecurityGroup, ServiceConfiguration,
     Subnet, VpcEndpoint,
@@ -21,7 +22,19 @@ const HTTPS: u16 = 443;
 pub(super) fn endpoint(endpoint: &VpcEndpoint) -> Result<ObservedEndpoint, String> {
     let id = endpoint.vpc_endpoint_id().ok_or("an endpoint has no id")?;
     let lacks = |what: &str| format!("{id} has no {what}");
-    let kind = endpoint.vpc_endpoint_type().ok_or_else(|| lacks("type"))?;
+    let kind = endpoint.vpc_endpoint_type().ok_or_else(|| lacks("type"))?.as_str();
+    let kind = match kind.to_ascii_lowercase().as_str() {
+        "gateway" => Kind::Gateway,
+        "interface" => Kind::Interface,
+        _ => Kind::Other(kind.into()),
+    };
+    let service = match (endpoint.service_name(), &kind) {
+        (Some(service), _) => service,
+        // Those of VPC Lattice (`Resource`, `ServiceNetwork`) lead to an ARN. Nobody can declare one, and none may keep the others
+        // from being read.
+        (None, Kind::Other(_)) => "",
+        (None, Kind::Gateway | Kind::Interface) => return Err(lacks("service")),
+    };
     let error = endpoint.last_error().and_then(|error| match (error.code(), error.message()) {
         (Some(code), Some(message)) => Some(format!("{code}: {message}")),
         (one, other) => one.or(other).map(Into::into),
@@ -30,12 +43,8 @@ pub(super) fn endpoint(endpoint: &VpcEndpoint) -> Result<ObservedEndpoint, Strin
     let tags = tags(endpoint.tags());
     Ok(ObservedEndpoint {
         id: id.into(),
-        service: endpoint.service_name().ok_or_else(|| lacks("service"))?.into(),
-        kind: match kind.as_str().to_ascii_lowercase().as_str() {
-            "gateway" => Kind::Gateway,
-            "interface" => Kind::Interface,
-            _ => Kind::Other(kind.as_str().into()),
-        },
+        service: service.into(),
+        kind,
         state: EndpointState::from_wire(endpoint.state().ok_or_else(|| lacks("state"))?.as_str()),
         error,
         tables: ids(endpoint.route_table_ids()),
@@ -81,7 +90,7 @@ pub(super) fn table(table: &RouteTable) -> Result<ObservedTable, String> {
         )
     });
     let subnets = holds.filter_map(|association| association.subnet_id()).filter(|id| !id.is_empty());
-    Ok(ObservedTable { id: id.into(), subnets: subnets.map(Into::into).collect() })
+    Ok(ObservedTable { id: id.into(), subnets: subnets.map(Into::into).collect(), main: is_main(table) })
 }
 
 /// A group, and whom it lets in on 443.
@@ -127,7 +136,8 @@ pub(super) fn service(service: &ServiceConfiguration) -> Result<ObservedService,
 mod tests {
     use super::*;
     use aws_sdk_ec2::types::{
-        IpRange, LastError, SecurityGroupIdentifier, State, Tag, UserIdGroupPair, VpcEndpointType,
+        IpRange, LastError, RouteTableAssociation, SecurityGroupIdentifier, State, Tag, UserIdGroupPair,
+        VpcEndpointType,
     };
 
     fn shown(state: &str) -> ObservedEndpoint {
@@ -174,6 +184,38 @@ mod tests {
             .vpc_endpoint_type(VpcEndpointType::Gateway)
             .build();
         assert_eq!(endpoint(&stateless).unwrap_err(), "vpce-1 has no state");
+    }
+
+    /// One that Plumbline cannot make must not blind it to those that it can.
+    #[test]
+    fn one_that_leads_to_an_arn_has_no_service_and_is_read() {
+        let one = |kind: &str| {
+            let shown = VpcEndpoint::builder()
+                .vpc_endpoint_id("vpce-1")
+                .vpc_endpoint_type(VpcEndpointType::from(kind))
+                .state(State::Available)
+                .build();
+            endpoint(&shown)
+        };
+        for kind in ["Resource", "ServiceNetwork", "SomethingNew"] {
+            let read = one(kind).unwrap();
+            assert_eq!((read.service.as_str(), read.kind), ("", Kind::Other(kind.into())));
+        }
+        for kind in ["Interface", "Gateway"] {
+            assert_eq!(one(kind).unwrap_err(), "vpce-1 has no service");
+        }
+    }
+
+    #[test]
+    fn the_main_table_is_known_by_its_association() {
+        let main = RouteTableAssociation::builder().main(true).build();
+        let outright = RouteTableAssociation::builder().main(false).subnet_id("subnet-1").build();
+        let shown = RouteTable::builder().route_table_id("rtb-1").associations(outright);
+        let other = table(&shown.clone().build()).unwrap();
+        let read = table(&shown.associations(main).build()).unwrap();
+        assert_eq!((other.main, read.main), (false, true));
+        assert_eq!(other.subnets, [ResourceId::from("subnet-1")].into());
+        assert_eq!(other.subnets, read.subnets);
     }
 
     #[test]

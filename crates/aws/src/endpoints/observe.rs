@@ -7,7 +7,7 @@ use crate::network::Network;
 use reconciler::{Bound, Fault, Observe};
 use std::collections::{BTreeMap, BTreeSet};
 use topology::endpoints::{
-    Callers, Desired, DesiredEndpoint, DesiredVpc, Dns, Endpoints, Observed, ObservedEndpoint, ObservedGroup,
+    Callers, Desired, DesiredEndpoint, DesiredVpc, Dns, Endpoints, Kind, Observed, ObservedEndpoint, ObservedGroup,
     ObservedService, ObservedTable, ObservedVpc, Shape,
 };
 use topology::network::EndpointTarget;
@@ -79,7 +79,7 @@ impl<'a> Needs<'a> {
                 Shape::Gateway { subnets: _ } => needs.gateways = true,
                 Shape::Interface { subnets: _, groups, private_dns } => {
                     needs.groups.extend(groups.iter().map(|name| name.as_str()));
-                    if let Some(Callers { subnets: _, groups, ids: _ }) = private_dns {
+                    if let Some(Callers { subnets: _, groups, ids: _, ruled: _ }) = private_dns {
                         needs.groups.extend(groups.iter().map(|name| name.as_str()));
                     }
                 }
@@ -127,7 +127,9 @@ fn lacks_private_dns(
     region: &Region,
 ) -> bool {
     let there = endpoints.as_ref().ok().and_then(|found| found.get(vpc)).map(Vec::as_slice).unwrap_or_default();
-    let leads = |service: &str| there.iter().any(|it| it.service == service && it.private_dns && !it.state.is_gone());
+    // AWS shows private DNS of some gateway endpoints as well, whose names lead to public addresses all the same.
+    let named = |it: &&ObservedEndpoint| it.kind == Kind::Interface && it.private_dns && !it.state.is_gone();
+    let leads = |service: &str| there.iter().filter(named).any(|it| it.service == service);
     let wanted = declared.endpoints.values().filter(|endpoint| endpoint.shape.has_private_dns());
     wanted.map(|endpoint| endpoint.service_name(region)).any(|name| name.is_none_or(|name| !leads(&name)))
 }
@@ -151,4 +153,47 @@ fn of<T: Clone>(answer: &Result<ByVpc<T>, Fault>, vpc: &VpcId) -> Seen<Vec<T>> {
 fn blind(wanted: &BTreeMap<&VpcName, (&VpcId, &DesiredVpc)>, fault: &Fault) -> Observed {
     let vpcs = wanted.keys().map(|name| ((*name).clone(), Seen::Unknown(unseen(fault))));
     Observed { vpcs: vpcs.collect(), services: BTreeMap::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use topology::endpoints::EndpointState;
+
+    #[test]
+    fn the_private_dns_that_a_gateway_endpoint_shows_counts_for_nothing() {
+        let region = Region::from("eu-west-1");
+        let shape = Shape::Interface {
+            subnets: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            private_dns: Some(Callers::default()),
+        };
+        let wanted = DesiredEndpoint { service: EndpointTarget::Aws("s3".into()), shape, policy: None };
+        let declared = DesiredVpc {
+            endpoints: [("s3".into(), wanted)].into(),
+            subnets: BTreeSet::new(),
+            dns: topology::network::Dns::default(),
+        };
+        let lacks = |kind: Kind| {
+            let shown = ObservedEndpoint {
+                id: "vpce-1".into(),
+                service: "com.amazonaws.eu-west-1.s3".into(),
+                kind,
+                state: EndpointState::Available,
+                error: None,
+                tables: BTreeSet::new(),
+                subnets: BTreeSet::new(),
+                groups: BTreeSet::new(),
+                private_dns: true,
+                policy: None,
+                managed: false,
+                created: None,
+                stack: None,
+                tags: BTreeMap::new(),
+            };
+            let vpc = VpcId::from("vpc-1");
+            lacks_private_dns(&Ok([(vpc.clone(), vec![shown])].into()), &vpc, &declared, &region)
+        };
+        assert!(lacks(Kind::Gateway) && !lacks(Kind::Interface));
+    }
 }

@@ -1,15 +1,15 @@
 //! How a [`Change`] is named, shown and taken back.
 
-use super::{Change, Edit, NewEndpoint, PolicyEdit};
+use super::{Change, Edit, NewEndpoint, PolicyEdit, swap};
 use crate::core::{Action, Effect, Field, Inverse, Receipt, ResourceId, ResourceKey};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 impl Action for Change {
     fn resource(&self) -> ResourceKey {
         match self {
             Self::Create { key, name: _, endpoint: _, tags: _, stand_in: _ } => key.clone(),
-            Self::Modify { endpoint, name: _, edit: _ }
+            Self::Modify { endpoint, name: _, edit: _, zones: _ }
             | Self::Delete { endpoint, name: _, key: _, was: _, tags: _ } => endpoint.clone(),
         }
     }
@@ -17,7 +17,7 @@ impl Action for Change {
     fn name(&self) -> String {
         match self {
             Self::Create { key: _, name, endpoint: _, tags: _, stand_in: _ }
-            | Self::Modify { endpoint: _, name, edit: _ }
+            | Self::Modify { endpoint: _, name, edit: _, zones: _ }
             | Self::Delete { endpoint: _, name, key: _, was: _, tags: _ } => name.clone(),
         }
     }
@@ -55,8 +55,9 @@ impl Action for Change {
                     tags: tags.clone(),
                 }),
             },
-            Self::Modify { endpoint, name, edit } => {
-                let back = Self::Modify { endpoint: endpoint.clone(), name: name.clone(), edit: edit.reversed() };
+            Self::Modify { endpoint, name, edit, zones } => {
+                let (name, zones) = (name.clone(), zones.clone());
+                let back = Self::Modify { endpoint: endpoint.clone(), name, edit: edit.reversed(), zones };
                 if edit.remove_subnets.is_empty() {
                     Inverse::Exact(back)
                 } else {
@@ -76,17 +77,12 @@ impl Action for Change {
         }
     }
 
-    /// Two subnets of one zone, one coming and one going: what AWS makes of both in one call is not documented. Refused, the old one
-    /// goes first; the endpoint serves from its other zones meanwhile.
+    /// Not always the whole: what a failed part would make dangerous is left to the next look. A part bears no zones, as a change that
+    /// only adds or only removes does, so that one which failed is known when the next look plans it.
     fn split(&self) -> Vec<Self> {
-        let Self::Modify { endpoint, name, edit } = self else { return vec![] };
-        if edit.add_subnets.is_empty() || edit.remove_subnets.is_empty() {
-            return vec![];
-        }
-        let first = Edit { remove_subnets: edit.remove_subnets.clone(), ..Edit::default() };
-        let rest = Edit { remove_subnets: BTreeSet::new(), ..edit.clone() };
-        let part = |edit| Self::Modify { endpoint: endpoint.clone(), name: name.clone(), edit };
-        vec![part(first), part(rest)]
+        let Self::Modify { endpoint, name, edit, zones } = self else { return vec![] };
+        let part = |edit| Self::Modify { endpoint: endpoint.clone(), name: name.clone(), edit, zones: BTreeMap::new() };
+        swap::parts(edit, zones).into_iter().map(part).collect()
     }
 }
 
@@ -94,7 +90,7 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Create { key: _, name, endpoint, tags: _, stand_in: _ } => write!(f, "create {name}: {endpoint}"),
-            Self::Modify { endpoint, name, edit } => write!(f, "{name}: in {}, {edit}", endpoint.id),
+            Self::Modify { endpoint, name, edit, zones: _ } => write!(f, "{name}: in {}, {edit}", endpoint.id),
             Self::Delete { endpoint, name, key: _, was, tags: _ } => {
                 write!(f, "delete our endpoint {} ({name}): {was}", endpoint.id)
             }

@@ -1,7 +1,7 @@
 //! The mutations that the control can plan.
 
 use super::{Kind, Policy};
-use crate::core::{EndpointName, ResourceId, ResourceKey, StackId, VpcId};
+use crate::core::{EndpointName, ResourceId, ResourceKey, StackId, VpcId, ZoneLetter};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +41,9 @@ pub enum Change {
         name: String,
         /// What changes.
         edit: Edit,
+        /// Where some subnets come and others go, the zones of these and of those that stay: AWS takes one a zone.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        zones: BTreeMap<ResourceId, ZoneLetter>,
     },
     /// `DeleteVpcEndpoints` of one that Plumbline made.
     Delete {

@@ -24,6 +24,8 @@ pub struct Desired {
 pub struct DesiredVpc {
     /// By name. Empty means none: ours go.
     pub endpoints: BTreeMap<EndpointName, DesiredEndpoint>,
+    /// The subnets of all its tiers, by their ranges: of what is in others the document says nothing.
+    pub subnets: BTreeSet<Ipv4Net>,
     /// What the document says of the VPC's DNS attributes, which another control keeps.
     pub dns: network::Dns,
 }
@@ -78,12 +80,14 @@ pub struct Callers {
     pub groups: BTreeSet<GroupName>,
     /// Groups and prefix lists that are admitted by id.
     pub ids: BTreeSet<ResourceId>,
+    /// The document says so, in the rules of a group, which another control keeps. Otherwise only a person lets anybody in.
+    pub ruled: bool,
 }
 
 impl Callers {
     /// Nobody at all.
     pub fn is_empty(&self) -> bool {
-        let Self { subnets, groups, ids } = self;
+        let Self { subnets, groups, ids, ruled: _ } = self;
         subnets.is_empty() && groups.is_empty() && ids.is_empty()
     }
 
@@ -96,7 +100,7 @@ impl Callers {
         if declared.is_empty() {
             return Self { subnets: all().collect(), ..Self::default() };
         }
-        let mut callers = Self::default();
+        let mut callers = Self { ruled: true, ..Self::default() };
         for rule in declared.iter().filter_map(|group| group.ingress.as_ref()).flatten() {
             if !admits_https(rule.traffic) {
                 continue;
@@ -143,7 +147,8 @@ impl DesiredVpc {
             let policy = policy.as_ref().map(|policy| Policy::from(policy.clone()));
             (name.clone(), DesiredEndpoint { service: service.clone(), shape, policy })
         });
-        Some(Self { endpoints: endpoints.collect(), dns: vpc.dns })
+        let subnets = vpc.subnets().map(|(_, _, subnet)| subnet.cidr).collect();
+        Some(Self { endpoints: endpoints.collect(), subnets, dns: vpc.dns })
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     ObservedTable, ObservedVpc, Shape, change,
 };
 use crate::core::{
-    EndpointName, GroupName, Place, ResourceId, ResourceKey, Seen, ServiceName, Standing, Unseen, VpcName,
+    EndpointName, GroupName, Place, ResourceId, ResourceKey, Seen, ServiceName, Standing, Unseen, VpcName, ZoneLetter,
 };
 use crate::network::EndpointTarget;
 use ipnet::Ipv4Net;
@@ -19,7 +19,7 @@ pub(super) struct Facts<'a> {
     pub(super) declared: &'a DesiredVpc,
     pub(super) standing: &'a Standing,
     pub(super) seen: &'a ObservedVpc,
-    /// The oldest first.
+    /// Those of a kind that can be declared, the oldest first.
     pub(super) endpoints: Vec<&'a ObservedEndpoint>,
     subnets: BTreeMap<Ipv4Net, &'a ResourceId>,
     /// `None`: not seen.
@@ -82,6 +82,8 @@ impl<'a> Facts<'a> {
         standing: &'a Standing,
     ) -> Option<Self> {
         let mut endpoints: Vec<&ObservedEndpoint> = all(&seen.endpoints)?;
+        // What nobody can declare is nobody's business here, whatever is written on it.
+        endpoints.retain(|endpoint| !matches!(endpoint.kind, Kind::Other(_)));
         endpoints.sort_by_key(|endpoint| (endpoint.created, &endpoint.id));
         let subnets = all(&seen.subnets)?.into_iter().map(|subnet| (subnet.cidr, &subnet.id)).collect();
         let groups = all(&seen.groups);
@@ -144,9 +146,30 @@ impl<'a> Facts<'a> {
         Some(ranges.iter().map(table).collect())
     }
 
-    /// Whether a route table is known, and serves some subnet.
-    pub(super) fn serves(&self, table: &ResourceId) -> bool {
-        self.tables.iter().flatten().any(|known| known.id == *table && !known.subnets.is_empty())
+    /// The subnets of no declared tier.
+    pub(super) fn strangers(&self) -> impl Iterator<Item = (&Ipv4Net, &'a ResourceId)> {
+        let declared = &self.declared.subnets;
+        let strange = self.subnets.iter().filter(move |(range, _)| !declared.contains(*range));
+        strange.map(|(range, id)| (range, *id))
+    }
+
+    /// The zones of these subnets, as far as they were seen.
+    pub(super) fn zones(&self, subnets: BTreeSet<ResourceId>) -> BTreeMap<ResourceId, ZoneLetter> {
+        let known = self.seen.subnets.present().into_iter().flatten().filter(|known| subnets.contains(&known.id));
+        known.map(|subnet| (subnet.id.clone(), subnet.zone.clone())).collect()
+    }
+
+    /// A route table that is known and serves what is associated with it, and nothing else.
+    pub(super) fn serving(&self, table: &ResourceId) -> Option<&'a ObservedTable> {
+        let known = self.tables.iter().flatten().copied().find(|known| known.id == *table)?;
+        (!known.main && !known.subnets.is_empty()).then_some(known)
+    }
+
+    /// Those of these subnets that are of no declared tier.
+    pub(super) fn undeclared(&self, subnets: &BTreeSet<ResourceId>) -> BTreeSet<ResourceId> {
+        let declared: BTreeSet<&ResourceId> =
+            self.declared.subnets.iter().filter_map(|range| self.subnets.get(range).copied()).collect();
+        subnets.iter().filter(|id| !declared.contains(id)).cloned().collect()
     }
 
     /// The groups of these names. `None`: the groups were not seen.

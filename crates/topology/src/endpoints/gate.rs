@@ -5,7 +5,7 @@
 //! is cut off from the service, with or without another way out.
 
 use super::facts::{Facts, Wanted, own_service};
-use super::{Callers, EndpointState, Observed, ObservedEndpoint, ObservedGroup, Source};
+use super::{Callers, EndpointState, Kind, Observed, ObservedEndpoint, ObservedGroup, Source};
 use crate::core::{GroupName, ResourceId};
 use crate::network::EndpointTarget;
 use ipnet::Ipv4Net;
@@ -24,6 +24,24 @@ pub(super) enum Gate {
     Hold { why: String, remedy: String },
 }
 
+/// Whom the declared groups that are attached let in on 443.
+fn let_in<'a>(
+    facts: &Facts<'a>,
+    declared: &BTreeSet<GroupName>,
+    attached: &BTreeSet<ResourceId>,
+) -> BTreeSet<&'a Source> {
+    let groups = declared.iter().filter_map(|name| facts.group(name)).filter(|group| attached.contains(&group.id));
+    groups.flat_map(|group: &'a ObservedGroup| &group.https).collect()
+}
+
+/// Whether one range holds the whole subnet.
+fn admitted(let_in: &BTreeSet<&Source>, subnet: &Ipv4Net) -> bool {
+    let_in.iter().any(|source| match source {
+        Source::Range(range) => range.contains(subnet),
+        Source::Id(_) => false,
+    })
+}
+
 /// Whom the declared groups that are attached do not admit, in words. Empty: nobody is cut off.
 pub(super) fn shut_out(
     facts: &Facts<'_>,
@@ -31,22 +49,12 @@ pub(super) fn shut_out(
     attached: &BTreeSet<ResourceId>,
     callers: &Callers,
 ) -> Vec<String> {
-    let groups = declared.iter().filter_map(|name| facts.group(name)).filter(|group| attached.contains(&group.id));
-    let let_in: BTreeSet<&Source> = groups.flat_map(|group: &ObservedGroup| &group.https).collect();
-    let ranges: Vec<Ipv4Net> = let_in
-        .iter()
-        .filter_map(|source| match source {
-            Source::Range(range) => Some(*range),
-            Source::Id(_) => None,
-        })
-        .collect();
-    let Callers { subnets, groups, ids } = callers;
+    let let_in = let_in(facts, declared, attached);
+    let Callers { subnets, groups, ids, ruled: _ } = callers;
     let mut out = vec![];
     let mut tiers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (subnet, tier) in subnets {
-        if !ranges.iter().any(|range| range.contains(subnet)) {
-            tiers.entry(tier.as_str()).or_default().push(subnet.to_string());
-        }
+    for (subnet, tier) in subnets.iter().filter(|(subnet, _)| !admitted(&let_in, subnet)) {
+        tiers.entry(tier.as_str()).or_default().push(subnet.to_string());
     }
     out.extend(tiers.into_iter().map(|(tier, subnets)| format!("tier {tier} ({})", subnets.join(" and "))));
     for name in groups {
@@ -58,6 +66,18 @@ pub(super) fn shut_out(
     }
     out.extend(ids.iter().filter(|id| !let_in.contains(&Source::Id((*id).clone()))).map(ToString::to_string));
     out
+}
+
+/// Subnets of no declared tier that no range of the groups admits, in words. Names lead from them to the endpoint as well. It is told
+/// and holds nothing up: what is in them may be admitted by its group, and one that is made again led them there before.
+pub(super) fn led_blindly(
+    facts: &Facts<'_>,
+    declared: &BTreeSet<GroupName>,
+    attached: &BTreeSet<ResourceId>,
+) -> Vec<String> {
+    let let_in = let_in(facts, declared, attached);
+    let out = facts.strangers().filter(|(range, _)| !admitted(&let_in, range));
+    out.map(|(range, id)| format!("{id} ({range})")).collect()
 }
 
 pub(super) fn gate(
@@ -96,10 +116,36 @@ pub(super) fn gate(
         return Gate::Open;
     }
     let named: Vec<&str> = groups.iter().map(GroupName::as_str).collect();
-    Gate::Wait(format!(
+    let why = format!(
         "private DNS of {id} would cut off {}: its security groups ({}) do not admit 443 from there yet",
         shut_out.join(", "),
         named.join(", ")
+    );
+    match admitting(facts, groups, endpoint, callers) {
+        Some(command) if !callers.ruled => {
+            let remedy = format!("{command}; or declare the `ingress` of the group, or `private_dns: false`");
+            Gate::Hold { why, remedy }
+        }
+        Some(_) | None => Gate::Wait(why),
+    }
+}
+
+/// The call that lets in the subnets that are shut out, by one of the groups.
+fn admitting(
+    facts: &Facts<'_>,
+    groups: &BTreeSet<GroupName>,
+    endpoint: &ObservedEndpoint,
+    callers: &Callers,
+) -> Option<String> {
+    let group = groups.iter().find_map(|name| facts.group(name))?;
+    let let_in = let_in(facts, groups, &endpoint.groups);
+    let missing = callers.subnets.keys().filter(|subnet| !admitted(&let_in, subnet));
+    let ranges: Vec<String> = missing.map(|subnet| format!("{{CidrIp={subnet}}}")).collect();
+    Some(format!(
+        "aws ec2 authorize-security-group-ingress --group-id {} --ip-permissions \
+         'IpProtocol=tcp,FromPort=443,ToPort=443,IpRanges=[{}]'",
+        group.id,
+        ranges.join(",")
     ))
 }
 
@@ -123,7 +169,9 @@ fn unverified(wanted: &Wanted<'_>, observed: &Observed) -> Option<Gate> {
 
 /// AWS refuses a second endpoint with the same private name in a VPC.
 fn taken(facts: &Facts<'_>, wanted: &Wanted<'_>, endpoint: &ObservedEndpoint) -> Option<Gate> {
-    let mut others = facts.endpoints.iter().filter(|other| other.id != endpoint.id && other.private_dns);
+    // AWS shows private DNS of some gateway endpoints, which take no name.
+    let named = |other: &&&ObservedEndpoint| other.kind == Kind::Interface && other.private_dns;
+    let mut others = facts.endpoints.iter().filter(named).filter(|other| other.id != endpoint.id);
     let other = others.find(|other| other.service == wanted.service && other.state != EndpointState::Deleted)?;
     if other.state == EndpointState::Deleting {
         return Some(Gate::Wait(format!("{} still has the private name, and is being deleted", other.id)));

@@ -6,9 +6,9 @@ use super::facts::{Facts, Ids, Wanted};
 use super::gate::{self, Gate};
 use super::planner::{Builder, Rank};
 use super::{Change, Edit, EndpointState, Observed, ObservedEndpoint, PolicyEdit, Shape};
-use crate::core::{GroupName, ResourceId, Severity, Step};
+use crate::core::{GroupName, ResourceId, Severity, Step, ZoneLetter};
 use jiff::SignedDuration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An endpoint comes up within a minute or two. What takes longer than this does not come up by itself.
 const COMES_UP: SignedDuration = SignedDuration::from_mins(15);
@@ -29,18 +29,18 @@ pub(super) fn keep<'a>(
         EndpointState::PendingAcceptance => return awaits_acceptance(builder, facts, wanted, endpoint),
         _ => return on_its_way(builder, facts, wanted, endpoint),
     }
-    let mut differences = Differences { edit: Edit::default(), drifts: vec![] };
-    let mut cut = false;
+    let mut differences = Differences { edit: Edit::default(), zones: BTreeMap::new(), drifts: vec![] };
+    let (mut cut, mut led) = (false, vec![]);
     match &wanted.declared.shape {
         Shape::Gateway { subnets } => {
             if let Some(want) = facts.tables(subnets) {
-                differences.tables(facts, endpoint, &want);
+                differences.tables(builder, facts, wanted, endpoint, &want);
                 builder.missing(facts.place.key(endpoint.id.clone()), &wanted.title, &want.missing);
             }
         }
         Shape::Interface { subnets, groups, private_dns } => {
             let want = facts.subnets(subnets);
-            differences.subnets(endpoint, &want);
+            differences.subnets(facts, endpoint, &want);
             builder.missing(facts.place.key(endpoint.id.clone()), &wanted.title, &want.missing);
             if let Some(want) = facts.groups(groups) {
                 builder.missing(facts.place.key(endpoint.id.clone()), &wanted.title, &want.missing);
@@ -50,7 +50,10 @@ pub(super) fn keep<'a>(
                 (Some(callers), false) => {
                     differences.drifts.push("private DNS is off: the service's name leads elsewhere".to_owned());
                     match gate::gate(facts, wanted, endpoint, observed, groups, callers) {
-                        Gate::Open => differences.edit.private_dns = Some(true),
+                        Gate::Open => {
+                            differences.edit.private_dns = Some(true);
+                            led = gate::led_blindly(facts, groups, &endpoint.groups);
+                        }
                         Gate::Wait(why) => builder.soon(why),
                         Gate::Later => {}
                         Gate::Hold { why, remedy } => builder.hold(&endpoint.id, &wanted.title, why, remedy),
@@ -65,27 +68,33 @@ pub(super) fn keep<'a>(
         }
     }
     differences.policy(wanted, endpoint);
-    let Differences { edit, drifts } = differences;
+    let Differences { edit, zones, drifts } = differences;
     for summary in drifts {
         builder.drift(facts.place.key(endpoint.id.clone()), &wanted.title, Severity::Drift, summary);
     }
     if edit.is_empty() {
         return;
     }
-    let caveat = caveat(&edit);
+    let caveat = caveat(&edit, &led);
     let key = facts.place.key(endpoint.id.clone());
-    let change = Change::Modify { endpoint: key, name: wanted.title.clone(), edit };
+    let change = Change::Modify { endpoint: key, name: wanted.title.clone(), edit, zones };
     // Our own is in no stack, and still of the network of one.
     let stack = endpoint.stack.clone().or_else(|| facts.seen.stack.clone());
     let rank = if cut { Rank::Cut } else { Rank::Settings };
     builder.step(rank, Call::Modify, Step { stack, caveat, ..Step::new(change) });
 }
 
-fn caveat(edit: &Edit) -> Option<String> {
+fn caveat(edit: &Edit, led: &[String]) -> Option<String> {
     if edit.private_dns == Some(false) {
         return Some(
             "the service's name leads to its public addresses from then on: what has no way out loses it".into(),
         );
+    }
+    if !led.is_empty() {
+        return Some(format!(
+            "the service's name leads there from {} too, of no declared tier, and no range of its groups admits 443 from there",
+            led.join(" and ")
+        ));
     }
     let going = !edit.remove_subnets.is_empty();
     going.then(|| "connections through the network interfaces that go are cut, and made again".into())
@@ -124,17 +133,34 @@ fn young(facts: &Facts<'_>, endpoint: &ObservedEndpoint) -> bool {
 
 struct Differences {
     edit: Edit,
+    zones: BTreeMap<ResourceId, ZoneLetter>,
     drifts: Vec<String>,
 }
 
 impl Differences {
-    fn tables(&mut self, facts: &Facts<'_>, endpoint: &ObservedEndpoint, want: &Ids) {
+    fn tables(
+        &mut self,
+        builder: &mut Builder<'_>,
+        facts: &Facts<'_>,
+        wanted: &Wanted<'_>,
+        endpoint: &ObservedEndpoint,
+        want: &Ids,
+    ) {
         let add: BTreeSet<ResourceId> = want.ids.difference(&endpoint.tables).cloned().collect();
         if !add.is_empty() {
             self.drifts.push(format!("it is not in {}, the route tables of its tiers", and(&add)));
         }
-        let extra: BTreeSet<ResourceId> =
-            endpoint.tables.difference(&want.ids).filter(|table| facts.serves(table)).cloned().collect();
+        let mut extra: BTreeSet<ResourceId> = BTreeSet::new();
+        for table in endpoint.tables.difference(&want.ids).filter_map(|table| facts.serving(table)) {
+            let others = facts.undeclared(&table.subnets);
+            if others.is_empty() {
+                extra.insert(table.id.clone());
+            } else {
+                // Without it they would lose their way to the service, and the document says nothing of them.
+                let summary = format!("it is in {}, which serves {}, of no declared tier", table.id, and(&others));
+                builder.drift(facts.place.key(endpoint.id.clone()), &wanted.title, Severity::Advice, summary);
+            }
+        }
         if !extra.is_empty() {
             self.drifts.push(format!("it is in {}, which serves other subnets", and(&extra)));
         }
@@ -145,7 +171,7 @@ impl Differences {
         }
     }
 
-    fn subnets(&mut self, endpoint: &ObservedEndpoint, want: &Ids) {
+    fn subnets(&mut self, facts: &Facts<'_>, endpoint: &ObservedEndpoint, want: &Ids) {
         let add: BTreeSet<ResourceId> = want.ids.difference(&endpoint.subnets).cloned().collect();
         if !add.is_empty() {
             self.drifts.push(format!("it has no network interface in {}", and(&add)));
@@ -157,6 +183,9 @@ impl Differences {
         self.edit.add_subnets = add;
         if want.missing.is_empty() {
             self.edit.remove_subnets = extra;
+        }
+        if !self.edit.add_subnets.is_empty() && !self.edit.remove_subnets.is_empty() {
+            self.zones = facts.zones(&endpoint.subnets | &want.ids);
         }
     }
 

@@ -70,7 +70,19 @@ pub(super) fn make<'a>(builder: &mut Builder<'a>, facts: &Facts<'a>, wanted: &Wa
         let remedy = "deploy the network's stack again, which makes what is missing".into();
         return builder.hold(&wanted.key.id, &wanted.title, why, remedy);
     }
+    if let Some(going) = routed(facts, &endpoint) {
+        let why = format!("{} is being deleted, and has its routes until it is gone", going.id);
+        return builder.soon(format!("{}: {why}", wanted.title));
+    }
     create(builder, facts, wanted, endpoint);
+}
+
+/// One on its way out that still has the route to the service in a table of the new one: AWS gives a table no second one.
+fn routed<'a>(facts: &Facts<'a>, new: &NewEndpoint) -> Option<&'a ObservedEndpoint> {
+    let going = |endpoint: &&ObservedEndpoint| {
+        endpoint.state == EndpointState::Deleting && endpoint.kind == Kind::Gateway && endpoint.service == new.service
+    };
+    facts.endpoints.iter().copied().filter(going).find(|endpoint| !endpoint.tables.is_disjoint(&new.tables))
 }
 
 fn create(builder: &mut Builder<'_>, facts: &Facts<'_>, wanted: &Wanted<'_>, endpoint: NewEndpoint) {
@@ -196,21 +208,32 @@ pub(super) fn surplus<'a>(
         if undecided || unresolved {
             continue;
         }
+        // Make before break: what takes its place, of whichever kind, is as declared first.
+        let stands = |kept: &ObservedEndpoint| kept.state == EndpointState::Available && !builder.changes(&kept.id);
+        let instead = |wanted: &Wanted<'_>| wanted.service == endpoint.service && wanted.kind != endpoint.kind;
+        let ready = match beside {
+            Some((_, kept)) => stands(kept),
+            None if endpoint.state.is_dead() => true,
+            None => {
+                let mut there = kept.iter().filter(|(wanted, _)| instead(wanted));
+                there.all(|(_, kept)| stands(kept)) && !open.iter().any(|wanted| instead(wanted))
+            }
+        };
         let (name, summary) = match beside {
             Some((wanted, kept)) => (wanted.title.clone(), format!("ours, and {} is there in its place", kept.id)),
             None => {
                 let name = tags::made_for(endpoint).map_or_else(|| endpoint.service.clone(), |it| it.to_string());
                 let state = if endpoint.state.is_dead() {
                     format!("ours, and {}", endpoint.state)
-                } else {
+                } else if ready {
                     "ours, and not declared".to_owned()
+                } else {
+                    "ours, and not declared: it goes when what is declared in its place is there as declared".to_owned()
                 };
                 (format!("{}/{name}", facts.name), state)
             }
         };
         builder.drift(facts.place.key(endpoint.id.clone()), &name, Severity::Drift, summary);
-        // Make before break: the other one is as declared first.
-        let ready = beside.is_none_or(|(_, kept)| kept.state == EndpointState::Available && !builder.changes(&kept.id));
         if ready {
             delete(builder, facts, &name, endpoint);
         }

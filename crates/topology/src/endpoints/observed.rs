@@ -193,6 +193,8 @@ pub struct ObservedTable {
     pub id: ResourceId,
     /// The subnets that are associated with it outright.
     pub subnets: BTreeSet<ResourceId>,
+    /// The main one of the VPC, which also serves whatever is associated with no other.
+    pub main: bool,
 }
 
 /// One security group: who is let in on 443.

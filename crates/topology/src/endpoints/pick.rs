@@ -5,7 +5,7 @@
 //! tags as ours. Without either, one that bears the topology's tag; without that, any. Several of equal strength are nobody's.
 
 use super::facts::{Facts, Wanted};
-use super::{ObservedEndpoint, tags};
+use super::{Kind, ObservedEndpoint, tags};
 use crate::render;
 
 /// Written by CloudFormation, like the id of the stack.
@@ -76,7 +76,7 @@ pub(super) fn pick<'a>(facts: &Facts<'a>, wanted: &Wanted<'_>) -> Pick<'a> {
 
 /// Whether traffic is led to it: by the service's own name, or by routes.
 fn carries(endpoint: &ObservedEndpoint) -> bool {
-    endpoint.private_dns || !endpoint.tables.is_empty()
+    (endpoint.private_dns && endpoint.kind == Kind::Interface) || !endpoint.tables.is_empty()
 }
 
 fn mark(facts: &Facts<'_>, wanted: &Wanted<'_>, endpoint: &ObservedEndpoint) -> Mark {
