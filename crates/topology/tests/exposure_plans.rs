@@ -4,9 +4,10 @@
 mod support;
 
 use insta::assert_snapshot;
+use jiff::SignedDuration;
 use support::*;
 use topology::exposure::*;
-use topology::{Action, Control, Inverse, Receipt, Seen, Severity, Unseen};
+use topology::{Action, Control, Inverse, Receipt, ResourceId, Seen, Severity, Unseen};
 
 fn failed() -> Unseen {
     Unseen::Failed { retryable: true, why: "DescribeDBInstances: slow down".into() }
@@ -192,6 +193,93 @@ fn a_task_of_no_service_is_held() {
       main/private/eni-0000000000000000d (eni-0000000000000000d): a task runs with it, and no service there gives its tasks public addresses
          to do: find the task (aws ecs list-tasks, aws ecs describe-tasks: attachment 0000000e), stop it with aws ecs stop-task, and run it again with assignPublicIp=DISABLED
     ");
+}
+
+/// The tasks of the service are being replaced; beside them, one that somebody ran by itself.
+fn beside_a_deployment(subnet: usize, group: usize) -> Option<(Network, ResourceId)> {
+    let mut network = Network::build();
+    let (subnets, groups) = ([network.private.clone()], [network.tasks.clone()]);
+    network.estate.update_service("shop", "web", &subnets, &groups, true).ok()?;
+    network.estate.settle();
+    network.enforce();
+    let subnet = [network.private.clone(), network.data.clone()][subnet].clone();
+    let group = [network.tasks.clone(), network.database.clone()][group].clone();
+    let task = network.estate.run_task(&subnet, &[group], true).ok()?;
+    Some((network, task))
+}
+
+#[test]
+fn a_deployment_excuses_only_what_has_its_network() {
+    for (subnet, group, severity) in
+        [(0, 0, Severity::Advice), (1, 0, Severity::Exposure), (0, 1, Severity::Exposure), (1, 1, Severity::Exposure)]
+    {
+        let (network, task) = beside_a_deployment(subnet, group).unwrap();
+        let plan = network.plan();
+        let told = plan.drifts.iter().find(|drift| drift.resource.id == task).unwrap();
+        assert_eq!(told.severity, severity, "{plan}");
+        let held = plan.held.iter().any(|held| held.resource.id == task);
+        assert_eq!(held, severity == Severity::Exposure, "{plan}");
+    }
+}
+
+#[test]
+fn a_service_that_names_no_groups_has_the_default_one() {
+    let mut network = Network::build();
+    let (vpc, subnets) = (network.vpcs["main"].clone(), [network.private.clone()]);
+    network.estate.update_service("shop", "web", &subnets, &[], true).unwrap();
+    network.estate.settle();
+    let own = network.estate.create_group(&vpc, "default");
+    for (group, severity) in [(own, Severity::Advice), (network.tasks.clone(), Severity::Exposure)] {
+        let task = network.estate.run_task(&subnets[0], &[group], true).unwrap();
+        let plan = network.plan();
+        let told = plan.drifts.iter().find(|drift| drift.resource.id == task).unwrap();
+        assert_eq!(told.severity, severity, "{plan}");
+    }
+}
+
+#[test]
+fn a_deployment_that_does_not_end_excuses_nothing() {
+    let (mut network, task) = beside_a_deployment(0, 0).unwrap();
+    let started = network.standing.now;
+    let told = |network: &Network| {
+        let plan = network.plan();
+        let severities: Vec<Severity> = plan.drifts.iter().map(|drift| drift.severity).collect();
+        (severities, plan.held.len(), plan.wait.is_some())
+    };
+    network.standing.now = started + SignedDuration::from_mins(29);
+    assert_eq!(told(&network), (vec![Severity::Advice; 2], 0, true));
+    network.standing.now = started + SignedDuration::from_mins(30);
+    assert_eq!(told(&network), (vec![Severity::Exposure; 2], 2, false));
+    let plan = network.plan();
+    let held = plan.held.iter().find(|held| held.resource.id == task).unwrap();
+    assert!(held.why.contains("service/shop/web should have replaced by now"), "{plan}");
+    network.standing.now = started;
+    let service = network.estate.services.get_mut(&("shop".to_owned(), "web".to_owned())).unwrap();
+    service.leaving[0].since = None;
+    assert_eq!(told(&network), (vec![Severity::Exposure; 2], 2, false), "nobody knows since when");
+}
+
+#[test]
+fn a_service_whose_private_deployment_failed_is_closed_all_the_same_and_says_what_it_lacks() {
+    let mut network = Network::build();
+    let service = network.estate.services.get_mut(&("shop".to_owned(), "web".to_owned())).unwrap();
+    (service.public, service.failed_private) = (true, true);
+    let plan = network.plan();
+    assert_eq!((plan.steps.len(), plan.held.len(), plan.drifts[0].severity), (1, 0, Severity::Exposure), "{plan}");
+    assert!(plan.to_string().contains("one without public addresses failed before"), "{plan}");
+}
+
+#[test]
+fn an_elastic_ip_address_is_taken_off_whatever_the_interface_is_described_as() {
+    let mut network = Network::build();
+    network.associate();
+    let interface = network.interface.clone();
+    let forged = network.estate.interfaces.get_mut(&interface).unwrap();
+    forged.description = "arn:aws:ecs:eu-west-1:111122223333:attachment/x".into();
+    let plan = network.enforce();
+    assert_eq!((plan.steps.len(), plan.held.len()), (1, 0), "{plan}");
+    assert!(matches!(plan.steps[0].action, Change::Disassociate { .. }), "{plan}");
+    assert!(network.plan().is_empty());
 }
 
 #[test]

@@ -77,8 +77,10 @@ fn meddle(network: &mut Network, at: usize, one: &Meddling) {
         Meddling::Service { tier, public, controller, rolling } => {
             let name = format!("service{at}");
             estate.create_service("shop", &name, of(tier), &groups, public).unwrap();
-            let service = estate.services.get_mut(&("shop".to_owned(), name)).unwrap();
-            (service.controller, service.rolling_out) = (CONTROLLERS[controller], rolling);
+            if rolling {
+                estate.update_service("shop", &name, of(tier), &groups, !public).unwrap();
+            }
+            estate.services.get_mut(&("shop".to_owned(), name)).unwrap().controller = CONTROLLERS[controller];
         }
         Meddling::Interface { tier, address, kind } => {
             let id = estate.create_interface(&subnets[tier], &groups).unwrap();
@@ -167,7 +169,7 @@ proptest! {
             prop_assert!(!service.subnets.contains(&network.public) || now == service);
         }
         for (id, interface) in &old.interfaces {
-            let people = interface.kind == "interface" && !interface.managed && interface.description.is_empty();
+            let people = interface.kind == "interface" && !interface.managed;
             prop_assert!(new.interfaces[id] == *interface || (people && interface.subnet != network.public));
         }
     }

@@ -175,6 +175,8 @@ impl<P: ExposurePort> Checks<'_, P> {
         self.port.update_service(NAME, subnet, group, false).await?;
         let updated = self.port.service(NAME).await?;
         self.same("the update is seen at once, and keeps the subnets", &updated, &(vec![subnet.clone()], false));
+        let tasks = self.port.tasks(subnet).await?;
+        self.same("its task keeps the address while the deployment goes on", &tasks, &vec![true]);
         self.port.settle().await;
         let tasks = self.port.tasks(subnet).await?;
         self.same("the deployment replaced the task", &tasks, &vec![false]);

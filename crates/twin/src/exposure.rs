@@ -8,7 +8,7 @@ use crate::ec2::{Refusal, Vpc};
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use topology::exposure::{Address, Balancer, Controller, Database, Interface, Service};
+use topology::exposure::{Address, Balancer, Controller, Database, Interface, Leaving, Service};
 use topology::{Place, ResourceId, VpcId};
 
 /// One account and Region. A value: clone it to keep a state.
@@ -36,6 +36,8 @@ pub struct Estate {
     pub slow: bool,
     /// Services by cluster and name.
     pub services: BTreeMap<(String, String), Service>,
+    /// Those of which a deployment is under way.
+    rolling: BTreeSet<(String, String)>,
     /// Load balancers by ARN.
     pub balancers: BTreeMap<String, Balancer>,
 }
@@ -60,6 +62,7 @@ impl Estate {
             modifying: BTreeMap::new(),
             slow: false,
             services: BTreeMap::new(),
+            rolling: BTreeSet::new(),
             balancers: BTreeMap::new(),
         }
     }
@@ -285,7 +288,8 @@ impl Estate {
             groups: groups.to_vec(),
             public,
             controller: Controller::Ecs,
-            rolling_out: false,
+            leaving: vec![],
+            failed_private: false,
             stack: None,
         };
         self.services.insert((cluster.into(), name.into()), service);
@@ -327,7 +331,8 @@ impl Estate {
         groups: &[ResourceId],
         public: bool,
     ) -> Result<(), Refusal> {
-        let Some(service) = self.services.get_mut(&(cluster.to_owned(), name.to_owned())) else {
+        let key = (cluster.to_owned(), name.to_owned());
+        let Some(service) = self.services.get_mut(&key) else {
             return refusal("ServiceNotFoundException", "Service not found.");
         };
         if service.controller != Controller::Ecs {
@@ -336,15 +341,21 @@ impl Estate {
                 "Unable to update network parameters on services with a CODE_DEPLOY deployment controller.",
             );
         }
-        (service.subnets, service.groups) = (subnets.to_vec(), groups.to_vec());
-        service.public = public;
-        service.rolling_out = true;
+        let left = Leaving {
+            subnets: std::mem::replace(&mut service.subnets, subnets.to_vec()),
+            groups: std::mem::replace(&mut service.groups, groups.to_vec()),
+            since: Some(self.now),
+        };
+        if std::mem::replace(&mut service.public, public) {
+            service.leaving.push(left);
+        }
+        self.rolling.insert(key);
         Ok(())
     }
 
     fn replace_task(&mut self, cluster: &str, name: &str) -> Result<(), Refusal> {
         let Some(service) = self.services.get_mut(&(cluster.to_owned(), name.to_owned())) else { return Ok(()) };
-        service.rolling_out = false;
+        service.leaving.clear();
         let Service { subnets, groups, public, .. } = service.clone();
         let tag = format!("/{cluster}-{name}-");
         self.interfaces.retain(|_, interface| !interface.description.contains(&tag));
@@ -382,9 +393,7 @@ impl Estate {
                 (database.status, database.public) = ("available".into(), public);
             }
         }
-        let rolling: BTreeSet<(String, String)> =
-            self.services.iter().filter(|(_, service)| service.rolling_out).map(|(key, _)| key.clone()).collect();
-        for (cluster, name) in rolling {
+        for (cluster, name) in std::mem::take(&mut self.rolling) {
             // Its subnets were there when it was made.
             let _ = self.replace_task(&cluster, &name);
         }

@@ -38,7 +38,7 @@ pub(super) async fn estate(
 ) -> Result<Estate, Fault> {
     let ids: BTreeSet<&str> = wanted.values().map(|id| id.as_str()).collect();
     let ids: Vec<&str> = ids.into_iter().collect();
-    let mut subnets = BTreeMap::new();
+    let mut subnets: BTreeMap<ResourceId, (VpcId, Ipv4Net)> = BTreeMap::new();
     for chunk in ids.chunks(FILTER_VALUES) {
         const OPERATION: &str = "DescribeSubnets";
         let by = filter("vpc-id", chunk.iter().copied());
@@ -46,10 +46,7 @@ pub(super) async fn estate(
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| fault(OPERATION, &error))?;
             for subnet in page.subnets() {
-                let read = mapping::subnet(subnet);
-                let (id, home) =
-                    read.ok_or_else(|| bad_answer(OPERATION, "a subnet without an id, a VPC or a range"))?;
-                subnets.insert(id, home);
+                subnets.extend(mapping::subnet(subnet).map_err(|problem| bad_answer(OPERATION, problem))?);
             }
         }
     }

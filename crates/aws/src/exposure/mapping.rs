@@ -1,20 +1,29 @@
-//! Things as the SDKs have them, and as the control compares them. `None`: one lacks what every one has.
+//! Things as the SDKs have them, and as the control compares them. `None` or `Err`: one lacks what every one has.
 
 use crate::network::{stack, tags};
 use aws_sdk_ec2::types::{NetworkInterface, Subnet};
 use aws_sdk_ecs::types::{
-    AssignPublicIp, DeploymentControllerType, DeploymentRolloutState, NetworkConfiguration, Service as EcsService,
+    AssignPublicIp, AwsVpcConfiguration, Deployment, DeploymentControllerType, DeploymentRolloutState,
+    NetworkConfiguration, Service as EcsService,
 };
 use aws_sdk_elasticloadbalancingv2::types::{LoadBalancer, LoadBalancerSchemeEnum};
 use aws_sdk_rds::types::DbInstance;
 use ipnet::Ipv4Net;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
-use topology::exposure::{Address, Balancer, Controller, Database, Interface, Service};
+use topology::exposure::{Address, Balancer, Controller, Database, Interface, Leaving, Service};
 use topology::{ResourceId, VpcId};
 
-pub(super) fn subnet(subnet: &Subnet) -> Option<(ResourceId, (VpcId, Ipv4Net))> {
-    let range = subnet.cidr_block()?.parse().ok()?;
-    Some((subnet.subnet_id()?.into(), (subnet.vpc_id()?.into(), range)))
+/// A subnet: where it is, and its range.
+pub(super) type Place = (ResourceId, (VpcId, Ipv4Net));
+
+/// A subnet. `Ok(None)`: one without IPv4, which nobody can declare, and in which nothing has a public IPv4 address.
+pub(super) fn subnet(subnet: &Subnet) -> Result<Option<Place>, String> {
+    let id = subnet.subnet_id().ok_or("a subnet has no id")?;
+    let Some(range) = subnet.cidr_block().filter(|range| !range.is_empty()) else { return Ok(None) };
+    let vpc = subnet.vpc_id().ok_or_else(|| format!("{id} names no VPC"))?;
+    let range = range.parse::<Ipv4Net>().map_err(|_| format!("the range of {id} is no IPv4 range"))?;
+    Ok(Some((id.into(), (vpc.into(), range))))
 }
 
 pub(super) fn interface(interface: &NetworkInterface) -> Option<Interface> {
@@ -84,8 +93,10 @@ pub(super) fn service(service: &EcsService) -> Option<Service> {
         Some(DeploymentControllerType::CodeDeploy) => Controller::CodeDeploy,
         Some(_) => Controller::External,
     };
-    let goes_on = |state: Option<&DeploymentRolloutState>| state == Some(&DeploymentRolloutState::InProgress);
-    let deployments = service.deployments();
+    let failed = |one: &Deployment| {
+        let private = network(one).is_some_and(|network| !gives_public_addresses(network));
+        private && one.rollout_state() == Some(&DeploymentRolloutState::Failed)
+    };
     let tags: BTreeMap<String, String> = (service.tags().iter())
         .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned())))
         .collect();
@@ -94,11 +105,43 @@ pub(super) fn service(service: &EcsService) -> Option<Service> {
         name: service.service_name()?.into(),
         subnets: subnets.iter().map(|id| id.as_str().into()).collect(),
         groups: groups.iter().map(|id| id.as_str().into()).collect(),
-        public: networks.iter().any(|network| network.assign_public_ip() == Some(&AssignPublicIp::Enabled)),
+        public: networks.iter().any(|network| gives_public_addresses(network)),
         controller,
-        rolling_out: deployments.len() > 1 || deployments.iter().any(|one| goes_on(one.rollout_state())),
+        leaving: leaving(service.deployments()),
+        failed_private: service.deployments().iter().any(failed),
         stack: stack(&tags),
     })
+}
+
+fn network(deployment: &Deployment) -> Option<&AwsVpcConfiguration> {
+    deployment.network_configuration().and_then(NetworkConfiguration::awsvpc_configuration)
+}
+
+fn gives_public_addresses(network: &AwsVpcConfiguration) -> bool {
+    network.assign_public_ip() == Some(&AssignPublicIp::Enabled)
+}
+
+fn begun(deployment: &Deployment) -> Option<Timestamp> {
+    let at = deployment.created_at()?;
+    Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()
+}
+
+/// ACTIVE is a deployment that "still has running tasks, but are in the process of being replaced"
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html>). `runningCount` would end too soon: a task that
+/// drains connections has its address longer than it counts as RUNNING.
+fn leaving(deployments: &[Deployment]) -> Vec<Leaving> {
+    let one = |deployment: &Deployment| {
+        let network = network(deployment).filter(|network| gives_public_addresses(network))?;
+        let old = begun(deployment);
+        let newer = deployments.iter().filter_map(begun).filter(|begun| old.is_some_and(|old| *begun > old));
+        Some(Leaving {
+            subnets: network.subnets().iter().map(|id| id.as_str().into()).collect(),
+            groups: network.security_groups().iter().map(|id| id.as_str().into()).collect(),
+            // Of its own time AWS says only when it began, which may be years ago.
+            since: newer.min(),
+        })
+    };
+    deployments.iter().filter(|deployment| deployment.status() == Some("ACTIVE")).filter_map(one).collect()
 }
 
 pub(super) fn balancer(balancer: &LoadBalancer) -> Option<Balancer> {

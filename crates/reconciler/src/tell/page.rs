@@ -10,6 +10,8 @@ use topology::{Drift, Held, ResourceKey, Severity};
 const FAILED_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// A held thing is told again after this, so that it is not forgotten over a shift.
 const HELD_AGAIN: SignedDuration = SignedDuration::from_hours(8);
+/// An exposure that waits is told after this: an ordinary wait is over by then.
+const STANDS: SignedDuration = SignedDuration::from_mins(5);
 pub(super) const FAILED: &str = "Reconcile Failed";
 const HELD: &str = "Drift Held";
 /// Marks what is claimed about an exposure.
@@ -41,12 +43,13 @@ pub(super) fn kind_of(report: &Report, swept: bool) -> Option<(&'static str, Pag
     let exposed = report.drifts.iter().any(|drift| drift.severity == Severity::Exposure);
     let contained = Page { always: contained(report) > 0, news: None };
     let news = |about, period| Some(News { about, period });
+    let pending = Page { always: contained.always, news: news(standing(report), HELD_AGAIN) };
     Some(match &report.overall {
         // Nothing was wrong, and that is evidence when a sweep says so; after an event of our own making it is noise.
         Outcome::InSync if !swept => return None,
         Outcome::InSync => ("In Sync", NO_PAGE),
         Outcome::Applied => ("Reconciled", Page { always: exposed, news: None }),
-        Outcome::Failed(fault) if fault.is_retryable() => ("Reconcile Pending", contained),
+        Outcome::Failed(fault) if fault.is_retryable() => ("Reconcile Pending", pending),
         Outcome::Failed(fault) => {
             let mut about: BTreeSet<String> = failures(report).map(|action| action.summary.clone()).collect();
             if about.is_empty() {
@@ -54,7 +57,7 @@ pub(super) fn kind_of(report: &Report, swept: bool) -> Option<(&'static str, Pag
             }
             (FAILED, Page { news: news(about, FAILED_AGAIN), ..contained })
         }
-        Outcome::Converging { .. } | Outcome::Skipped { .. } => ("Reconcile Pending", contained),
+        Outcome::Converging { .. } | Outcome::Skipped { .. } => ("Reconcile Pending", pending),
         Outcome::Planned if exposed => {
             ("Drift Found", Page { always: false, news: news(about_drifts(exposures(report)), HELD_AGAIN) })
         }
@@ -72,6 +75,23 @@ pub(super) fn contained(report: &Report) -> u64 {
             || report.actions.iter().any(|action| its(action) && action.outcome == Outcome::Applied)
     };
     exposures(report).filter(done).count() as u64
+}
+
+/// Exposures that wait: this run has not tried to close them, and nobody is told that they are held. An event says since when; what none
+/// announced has stood since before the sweep, nobody knows how long.
+fn standing(report: &Report) -> BTreeSet<String> {
+    let long = match report.first_seen {
+        Some(seen) => report.finished.duration_since(seen) > STANDS,
+        None => report.pace == Pace::Waits,
+    };
+    let tried = |action: &ActionOutcome| {
+        action.contains && !matches!(action.outcome, Outcome::Planned | Outcome::Skipped { .. })
+    };
+    let spoken_for = |resource: &ResourceKey| {
+        report.held.iter().any(|held| held.resource == *resource)
+            || report.actions.iter().any(|action| action.resource == *resource && tried(action))
+    };
+    about_drifts(exposures(report).filter(|drift| long && !spoken_for(&drift.resource)))
 }
 
 /// What failed for good, and what is held, where another outcome speaks for the run: an exposure that is held whatever speaks, anything

@@ -2,6 +2,7 @@
 
 use super::action::shown;
 use super::planner::{Builder, Home};
+use super::tasks::{Origin, origin};
 use super::{Address, Balancer, Change, Interface, ObservedVpc, Service};
 use crate::core::Severity;
 use jiff::SignedDuration;
@@ -55,6 +56,17 @@ fn holder(interface: &Interface) -> Holder<'_> {
     }
 }
 
+/// Whose an interface with this address is. Anybody can write what ECS writes; but ECS puts no Elastic IP address on a task's interface,
+/// and no address of AWS's on one that is attached to somebody's instance.
+fn holder_of<'a>(interface: &'a Interface, address: &Address) -> Holder<'a> {
+    match holder(interface) {
+        Holder::Task if !interface.managed && (address.allocation.is_some() || interface.instance.is_some()) => {
+            Holder::People
+        }
+        holder => holder,
+    }
+}
+
 pub(super) fn plan(builder: &mut Builder<'_>, seen: &ObservedVpc, services: &[&Service], balancers: &[&Balancer]) {
     let mut interfaces: Vec<&Interface> = seen.interfaces.iter().collect();
     interfaces.sort_by_key(|interface| &interface.id);
@@ -82,7 +94,8 @@ fn public(
     balancers: &[&Balancer],
 ) {
     let id = &interface.id;
-    let holder = holder(interface);
+    let holder = holder_of(interface, address);
+    let origin = origin(interface, services, builder.standing.now);
     let known = |end: &str| {
         let arn = format!("loadbalancer/{end}");
         balancers.iter().any(|balancer| balancer.internet_facing && balancer.id().as_str() == arn)
@@ -92,14 +105,11 @@ fn public(
         Holder::Database => return,
         Holder::Balancer(end) if known(end) => return,
         Holder::Task if address.allocation.is_none() => {
-            let goes_on = |service: &&&Service| {
-                service.subnets.contains(&interface.subnet) && (service.public || service.rolling_out)
-            };
-            if let Some(service) = services.iter().find(goes_on) {
+            if let Origin::Leaving(service) | Origin::Public(service) = origin {
                 let summary =
                     format!("a task has {} until the deployment of {} has replaced it", shown(address), service.id());
                 builder.drift(id, name, Severity::Advice, summary);
-                if service.rolling_out {
+                if let Origin::Leaving(service) = origin {
                     builder.wait(RECHECK, format!("the deployment of {} replaces its tasks", service.id()));
                 }
                 return;
@@ -138,7 +148,14 @@ fn public(
             ),
         ),
         (Holder::Task, _, _) => (
-            "a task runs with it, and no service there gives its tasks public addresses".to_owned(),
+            match origin {
+                Origin::Overdue(service) => {
+                    format!("a task runs with it that the deployment of {} should have replaced by now", service.id())
+                }
+                Origin::Leaving(_) | Origin::Public(_) | Origin::Nobody => {
+                    "a task runs with it, and no service there gives its tasks public addresses".to_owned()
+                }
+            },
             format!(
                 "find the task (aws ecs list-tasks, aws ecs describe-tasks: attachment {}), stop it with aws ecs stop-task, and run it again \
                  with assignPublicIp=DISABLED",
@@ -248,5 +265,28 @@ mod tests {
             assert_eq!(word, expected, "{kind} {managed} {description}");
         }
         assert_eq!(attachment(&interface("interface", true, task)), Some("2cf8f4a7"));
+    }
+
+    #[test]
+    fn whoever_describes_an_interface_as_ecs_does_has_no_task() {
+        let elastic = Some(ResourceId::from("eipalloc-1"));
+        for (managed, instance, allocation, people) in [
+            (false, None, None, false),
+            (false, None, elastic.clone(), true),
+            (false, Some("i-1".into()), None, true),
+            (true, None, elastic, false),
+            (true, None, None, false),
+        ] {
+            let task = "arn:aws:ecs:eu-west-1:111122223333:attachment/2cf8f4a7";
+            let interface = Interface { instance, ..interface("interface", managed, task) };
+            let address = Address {
+                public_ip: "198.51.100.7".into(),
+                private_ip: "10.0.0.4".into(),
+                allocation,
+                association: Some("eipassoc-1".into()),
+            };
+            let held = holder_of(&interface, &address);
+            assert_eq!(matches!(held, Holder::People), people, "{interface:?} {address:?}");
+        }
     }
 }

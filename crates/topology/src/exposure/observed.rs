@@ -2,6 +2,7 @@
 
 use crate::core::{ResourceId, Seen, StackId, Unseen, VpcId, VpcName};
 use ipnet::Ipv4Net;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,10 +73,23 @@ pub struct Service {
     pub public: bool,
     /// Who replaces its tasks.
     pub controller: Controller,
-    /// A deployment is under way: tasks of an older one may still run.
-    pub rolling_out: bool,
+    /// Its deployments that another one replaces, as far as their tasks have public addresses.
+    pub leaving: Vec<Leaving>,
+    /// A deployment without public addresses failed, and is still listed beside what ECS went back to.
+    pub failed_private: bool,
     /// The CloudFormation stack in its tags.
     pub stack: Option<StackId>,
+}
+
+/// A deployment that another one replaces, and whose tasks have public addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// The subnets of its network.
+    pub subnets: Vec<ResourceId>,
+    /// The groups of its network.
+    pub groups: Vec<ResourceId>,
+    /// When the deployment began that replaces it. `None`: AWS does not say.
+    pub since: Option<Timestamp>,
 }
 
 /// A service's deployment controller.

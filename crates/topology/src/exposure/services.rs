@@ -6,7 +6,8 @@ use crate::core::Severity;
 
 pub(super) fn plan(builder: &mut Builder<'_>, services: &[&Service]) {
     for service in services {
-        let Service { cluster, name: own, subnets, groups, public, controller, rolling_out: _, stack } = service;
+        let Service { cluster, name: own, subnets, groups, public, controller, leaving: _, failed_private, stack } =
+            service;
         let Some(home) = builder.home(subnets).filter(|home| home.declared.never_public && *public) else { continue };
         let (id, name) = (service.id(), format!("{}/{cluster}/{own}", home.vpc));
         let summary = format!("the service gives its tasks public addresses in tier {}", home.tier);
@@ -21,9 +22,18 @@ pub(super) fn plan(builder: &mut Builder<'_>, services: &[&Service]) {
                     network: TaskNetwork { subnets: subnets.clone(), groups: groups.clone() },
                     public: false,
                 };
-                let caveat =
-                    "ECS starts a deployment: tasks that run keep their public addresses until they are replaced";
-                builder.push(change, stack.clone(), caveat.into());
+                let mut caveat =
+                    "ECS starts a deployment: tasks that run keep their public addresses until they are replaced"
+                        .to_owned();
+                // Told, and closed all the same: whoever can make a deployment fail must not keep the service open by it.
+                if *failed_private {
+                    let tier = home.tier;
+                    caveat += &format!(
+                        "; one without public addresses failed before: give tier {tier} a NAT gateway, or endpoints for what its tasks \
+                         need (ecr.api, ecr.dkr, s3, logs), and look at aws ecs describe-services --cluster {cluster} --services {own}"
+                    );
+                }
+                builder.push(change, stack.clone(), caveat);
             }
             Controller::CodeDeploy => {
                 let remedy = format!(

@@ -3,7 +3,8 @@ use aws_sdk_ec2::types::{
     GroupIdentifier, NetworkInterfaceAssociation, NetworkInterfaceAttachment, NetworkInterfacePrivateIpAddress,
     NetworkInterfaceType, Tag,
 };
-use aws_sdk_ecs::types::{AwsVpcConfiguration, Deployment, DeploymentController, TaskSet};
+use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types::{DeploymentController, TaskSet};
 use aws_sdk_elasticloadbalancingv2::types::{AvailabilityZone, LoadBalancerTypeEnum};
 use aws_sdk_rds::types::{DbSubnetGroup, Subnet as DbSubnet, Tag as DbTag, VpcSecurityGroupMembership};
 
@@ -86,16 +87,67 @@ fn a_service_is_read_in_the_order_that_aws_keeps() {
         .cluster_arn("arn:aws:ecs:eu-west-1:111122223333:cluster/shop")
         .service_name("web")
         .network_configuration(network(AssignPublicIp::Enabled));
-    let read = service(&described.clone().build()).unwrap();
+    let read = service(&described.build()).unwrap();
     assert_eq!((read.cluster.as_str(), read.name.as_str(), read.public), ("shop", "web", true));
     assert_eq!(read.subnets, ["subnet-2".into(), "subnet-1".into()]);
-    assert_eq!((read.controller, read.rolling_out), (Controller::Ecs, false));
-    let deployment = |state| Deployment::builder().rollout_state(state).build();
-    let over = described.clone().deployments(deployment(DeploymentRolloutState::Completed));
-    assert!(!service(&over.clone().build()).unwrap().rolling_out);
-    assert!(service(&over.deployments(deployment(DeploymentRolloutState::Completed)).build()).unwrap().rolling_out);
-    let begun = described.deployments(deployment(DeploymentRolloutState::InProgress));
-    assert!(service(&begun.build()).unwrap().rolling_out);
+    assert_eq!((read.controller, read.leaving, read.failed_private), (Controller::Ecs, vec![], false));
+}
+
+fn deployment(status: &str, public: AssignPublicIp, begun: i64, state: DeploymentRolloutState) -> Deployment {
+    let deployment = Deployment::builder().status(status).network_configuration(network(public)).rollout_state(state);
+    deployment.created_at(DateTime::from_secs(begun)).build()
+}
+
+#[test]
+fn what_a_deployment_replaces_is_leaving_when_it_has_public_addresses() {
+    use AssignPublicIp::{Disabled, Enabled};
+    use DeploymentRolloutState::{Completed, InProgress};
+    let left = |deployments: Vec<Deployment>| {
+        let described = EcsService::builder().cluster_arn("c/shop").service_name("web");
+        service(&described.set_deployments(Some(deployments)).build()).unwrap().leaving
+    };
+    let (new, newest) =
+        (deployment("ACTIVE", Disabled, 200, Completed), deployment("PRIMARY", Disabled, 300, InProgress));
+    let found = left(vec![newest.clone(), new, deployment("ACTIVE", Enabled, 100, Completed)]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].since, Some(Timestamp::constant(200, 0)), "by the first of those that came after it");
+    assert_eq!(found[0].groups, ["sg-1".into()]);
+    assert_eq!(found[0].subnets, ["subnet-2".into(), "subnet-1".into()]);
+    let alone = left(vec![deployment("ACTIVE", Enabled, 100, Completed)]);
+    assert_eq!(alone[0].since, None, "nobody knows by what it is replaced");
+    for (status, public) in [("PRIMARY", Enabled), ("INACTIVE", Enabled), ("ACTIVE", Disabled)] {
+        let found = left(vec![newest.clone(), deployment(status, public, 100, InProgress)]);
+        assert!(found.is_empty(), "{status}: {found:?}");
+    }
+}
+
+#[test]
+fn a_deployment_without_public_addresses_that_failed_is_seen() {
+    use AssignPublicIp::{Disabled, Enabled};
+    use DeploymentRolloutState::{Completed, Failed, InProgress};
+    for (public, state, failed) in [
+        (Disabled, Failed, true),
+        (Enabled, Failed, false),
+        (Disabled, Completed, false),
+        (Disabled, InProgress, false),
+    ] {
+        let described = EcsService::builder().cluster_arn("c/shop").service_name("web");
+        let described = described.deployments(deployment("PRIMARY", Enabled, 300, InProgress));
+        let described = described.deployments(deployment("ACTIVE", public.clone(), 200, state.clone())).build();
+        assert_eq!(service(&described).unwrap().failed_private, failed, "{public:?} {state:?}");
+    }
+}
+
+#[test]
+fn a_subnet_without_ipv4_hides_no_other() {
+    let described = Subnet::builder().subnet_id("subnet-1").vpc_id("vpc-1");
+    assert_eq!(subnet(&described.clone().ipv6_native(true).build()), Ok(None));
+    assert_eq!(subnet(&described.clone().cidr_block("").build()), Ok(None), "sent empty is left out");
+    let range: Ipv4Net = "10.0.0.0/24".parse().unwrap();
+    let read = subnet(&described.clone().cidr_block("10.0.0.0/24").build());
+    assert_eq!(read, Ok(Some(("subnet-1".into(), ("vpc-1".into(), range)))));
+    assert!(subnet(&described.cidr_block("nonsense").build()).is_err());
+    assert!(subnet(&Subnet::builder().cidr_block("10.0.0.0/24").subnet_id("subnet-1").build()).is_err());
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod faults;
 mod modes;
 mod runs;
 mod stage;
+mod standing;
 mod subject;
 mod subjects;
 mod through;
