@@ -117,7 +117,7 @@ macro_rules! towards {
 macro_rules! through {
     ($request:expr, $target:expr) => {{
         let target: &str = $target;
-        match target.split_once('-').map_or("", |(kind, _)| kind) {
+        match kind(target) {
             "nat" => $request.nat_gateway_id(target),
             "eni" => $request.network_interface_id(target),
             "tgw" => $request.transit_gateway_id(target),
@@ -126,9 +126,20 @@ macro_rules! through {
             "vpce" => $request.vpc_endpoint_id(target),
             "lgw" => $request.local_gateway_id(target),
             "cagw" => $request.carrier_gateway_id(target),
+            "core-network" => $request.core_network_arn(target),
+            "odb-network" => $request.odb_network_arn(target),
             _ => $request.gateway_id(target),
         }
     }};
+}
+
+/// The kind of a target: how its id begins. The networks that EC2 names by their ARN have the kind in that.
+fn kind(target: &str) -> &str {
+    match target.strip_prefix("arn:") {
+        Some(arn) if arn.contains(":core-network/") => "core-network",
+        Some(arn) if arn.contains(":odb-network/") => "odb-network",
+        _ => target.split_once('-').map_or("", |(kind, _)| kind),
+    }
 }
 
 /// What may be done about a route, given where it leads now.
@@ -260,6 +271,7 @@ fn already() -> Receipt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_sdk_ec2::operation::create_route::CreateRouteInput;
 
     #[test]
     fn a_route_is_changed_only_if_it_is_as_the_plan_saw_it() {
@@ -286,6 +298,17 @@ mod tests {
         let fault = moved("ReplaceRoute", &"rtb-1".into(), "0.0.0.0/0", Some(&"tgw-1".into()));
         assert!(fault.is_retryable());
         assert!(fault.message.contains("rtb-1") && fault.message.contains("tgw-1"), "{fault}");
+    }
+
+    #[test]
+    fn a_target_is_named_in_its_own_field() {
+        let core = "arn:aws:networkmanager::111122223333:core-network/core-network-0123456789abcdef0";
+        let odb = "arn:aws:odb:eu-west-1:111122223333:odb-network/odbnet_0123456789";
+        let through = |target: &str| through!(CreateRouteInput::builder(), target).build().unwrap();
+        assert_eq!(through(core), CreateRouteInput::builder().core_network_arn(core).build().unwrap());
+        assert_eq!(through(odb), CreateRouteInput::builder().odb_network_arn(odb).build().unwrap());
+        assert_eq!(through("tgw-1"), CreateRouteInput::builder().transit_gateway_id("tgw-1").build().unwrap());
+        assert_eq!(through("igw-1"), CreateRouteInput::builder().gateway_id("igw-1").build().unwrap());
     }
 
     #[test]

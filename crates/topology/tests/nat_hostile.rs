@@ -159,6 +159,34 @@ fn nothing_is_deleted_while_a_part_is_not_seen() {
 }
 
 #[test]
+fn a_stray_subnet_on_their_table_holds_nothing_back() {
+    const STACK: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/network/1";
+    let mut site = production();
+    let tables = site.nets.tables.values_mut().filter(|table| !table.main).map(|table| &mut table.tags);
+    for tags in tables.chain(site.nets.subnets.values_mut().map(|subnet| &mut subnet.tags)) {
+        tags.insert(twin::STACK_TAG.into(), STACK.into());
+    }
+    let (own, gateway) = (site.table("a"), site.gateway("a"));
+    let stray = site.nets.create_subnet(&site.vpc.clone(), "10.0.99.0/24", "a").unwrap();
+    site.nets.associate(&own, &stray).unwrap();
+    let plan = site.plan();
+    assert!(plan.is_empty() && plan.notes.iter().any(|note| note.contains(stray.as_str())), "{plan}");
+    for target in [site.internet.clone(), "cagw-0123456789abcdef0".into()] {
+        site.nets.tables.get_mut(&own).unwrap().default = Some((target.clone(), true));
+        let plan = site.plan();
+        let closed = format!("main/private-a: move 0.0.0.0/0 in {own} from {target} to {gateway}");
+        assert_eq!(steps(&plan), [closed], "{plan}");
+        assert!(plan.steps[0].contains && plan.held.is_empty(), "{plan}");
+    }
+    site.nets.delete_route(&own).unwrap();
+    assert_eq!(steps(&site.plan()), [format!("main/private-a: route 0.0.0.0/0 in {own} to {gateway}")]);
+    // One that the same stack holds may have been given this table by it.
+    site.nets.subnets.get_mut(&stray).unwrap().tags.insert(twin::STACK_TAG.into(), STACK.into());
+    let plan = site.plan();
+    assert_eq!((steps(&plan).len(), plan.held.len()), (0, 1), "{plan}");
+}
+
+#[test]
 fn a_black_hole_is_nobody_s_decision() {
     for target in ["eni-0123456789abcdef0", "nothing"] {
         let mut site = production();

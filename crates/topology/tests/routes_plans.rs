@@ -159,6 +159,27 @@ fn halves_of_everything_go_when_the_whole_is_back() {
 }
 
 #[test]
+fn what_carries_a_private_tier_stays_until_its_default_route_is_back() {
+    let mut site = Site::whole();
+    let (table, internet) = (site.table("private", "a"), site.internet.clone());
+    let transit: ResourceId = "tgw-0fedcba9876543210".into();
+    site.nets.delete_route(&table).unwrap();
+    for (range, to) in [("0.0.0.0/1", &transit), ("128.0.0.0/1", &internet), ("2001:db8::/32", &transit)] {
+        site.nets.add_route(&table, range, to).unwrap();
+    }
+    let removed = |site: &Site| site.plan().steps.iter().map(|step| step.action.to_string()).collect::<Vec<_>>();
+    let removal = |range: &str, to: &ResourceId| format!("main/private-a: remove {range} to {to} from {table}");
+    let others = [removal("128.0.0.0/1", &internet), removal("2001:db8::/32", &transit)];
+    assert_eq!(removed(&site), others, "what is open goes, and what carries nothing: {}", site.plan());
+    assert!(site.plan().wait.is_some_and(|wait| wait.why.contains("0.0.0.0/1")), "{}", site.plan());
+    site.round(|_, _| {});
+    assert_eq!(site.nets.route(&table, "0.0.0.0/1"), Some(transit.clone()), "`nat` has not been here yet");
+    site.nat_round();
+    assert_eq!(removed(&site), [removal("0.0.0.0/1", &transit)], "{}", site.plan());
+    site.converge();
+}
+
+#[test]
 fn what_belongs_to_others_is_never_touched() {
     let mut site = Site::whole();
     for tier in ["public", "private", "database"] {
@@ -191,19 +212,53 @@ fn a_local_route_that_was_led_elsewhere_comes_back() {
 }
 
 #[test]
+fn a_local_route_leads_through_the_appliance_that_is_declared() {
+    let mut site = Site::whole();
+    let (table, appliance) = (site.table("database", "a"), ResourceId::from("eni-0123456789abcdef0"));
+    let between = format!("database: {{ route: isolated, extra_routes: [{{ to: 10.0.0.0/16, via: {appliance} }}],");
+    let text = document("    nat: { mode: per-az }\n").replace("database: { route: isolated,", &between);
+    site.topology = read(&text);
+    let steps = |site: &Site| site.plan().steps.iter().map(|step| step.action.to_string()).collect::<Vec<_>>();
+    let led = |from: &str| format!("main/database-a: move 10.0.0.0/16 in {table} from {from} to {appliance}");
+    assert_eq!(steps(&site).first(), Some(&led(LOCAL)), "{}", site.plan());
+    site.converge();
+    assert_eq!(site.nets.route(&table, "10.0.0.0/16"), Some(appliance.clone()), "it stays");
+    site.nets.turn_route(&table, "10.0.0.0/16", &"eni-0fedcba9876543210".into()).unwrap();
+    assert_eq!(steps(&site), [led("eni-0fedcba9876543210")]);
+    site.nets.turn_route(&table, "10.0.0.0/16", &LOCAL.into()).unwrap();
+    assert_eq!(steps(&site), [led(LOCAL)]);
+    let private = site.table("private", "a");
+    site.nets.turn_route(&private, "10.0.0.0/16", &appliance).unwrap();
+    let back = format!("main/private-a: move 10.0.0.0/16 in {private} from {appliance} to {LOCAL}");
+    assert!(steps(&site).contains(&back), "another tier has none: {}", site.plan());
+}
+
+#[test]
 fn a_database_moved_to_the_public_table_moves_back_at_once() {
     let mut site = Site::whole();
     let public = site.table("public", "a");
     site.reseat("10.0.20.0/24", &public);
     insta::assert_snapshot!(mended(&mut site), @"
     drift
-      exposure  main/database-a (rtb-00000000000000005): subnet-00000000000000010 uses rtb-00000000000000005, not its own route table rtb-00000000000000011
+      exposure  main/database-a (subnet-00000000000000010): subnet-00000000000000010 uses rtb-00000000000000005, not its own route table rtb-00000000000000011
     steps
       1. main/database-a: move subnet-00000000000000010 from route table rtb-00000000000000005 to rtb-00000000000000011
          containment; owned by arn:aws:cloudformation:eu-west-1:111122223333:stack/shop/1
          note: flows by the other table's routes break
     ");
     assert_eq!(site.used("10.0.20.0/24"), site.table("database", "a"));
+}
+
+#[test]
+fn a_move_is_about_the_subnet_and_its_association_names_who_moved_it() {
+    let mut site = Site::whole();
+    let (public, subnet) = (site.table("public", "a"), site.subnet("10.0.20.0/24"));
+    site.reseat("10.0.20.0/24", &public);
+    let association = site.nets.tables[&public].subnets[&subnet].clone();
+    let plan = site.plan();
+    assert_eq!(plan.steps[0].action.resource().id, subnet, "an exemption of it holds the move: {plan}");
+    assert_eq!(plan.drifts[0].resource.id, subnet, "{plan}");
+    assert_eq!(plan.aliases, [(association, subnet)].into(), "{plan}");
 }
 
 #[test]
@@ -228,7 +283,7 @@ fn its_own_table_is_made_fit_before_a_subnet_comes_home() {
     insta::assert_snapshot!(mended(&mut site), @"
     drift
       exposure  main/private-a (rtb-0000000000000000b): 0.0.0.0/0 leads to igw-00000000000000003: a way in from the internet that `route: nat` does not give
-      drift     main/private-a (rtb-0000000000000000e): subnet-0000000000000000a uses rtb-0000000000000000e, not its own route table rtb-0000000000000000b
+      drift     main/private-a (subnet-0000000000000000a): subnet-0000000000000000a uses rtb-0000000000000000e, not its own route table rtb-0000000000000000b
     steps
       1. main/private-a: move 0.0.0.0/0 in rtb-0000000000000000b from igw-00000000000000003 to nat-00000000000000019
          containment; owned by arn:aws:cloudformation:eu-west-1:111122223333:stack/shop/1
@@ -246,7 +301,7 @@ fn a_public_table_is_not_opened_while_a_database_uses_it() {
     site.reseat("10.0.20.0/24", &public);
     insta::assert_snapshot!(mended(&mut site), @"
     drift
-      drift     main/database-a (rtb-00000000000000005): subnet-00000000000000010 uses rtb-00000000000000005, not its own route table rtb-00000000000000011
+      drift     main/database-a (subnet-00000000000000010): subnet-00000000000000010 uses rtb-00000000000000005, not its own route table rtb-00000000000000011
       drift     main/public-a (rtb-00000000000000005): no route leads out: there is no default route
     steps
       1. main/database-a: move subnet-00000000000000010 from route table rtb-00000000000000005 to rtb-00000000000000011
@@ -373,14 +428,53 @@ fn an_adopted_network_is_kept_as_it_stands() {
     site.reseat("10.0.20.0/24", &public);
     insta::assert_snapshot!(site.plan(), @"
     drift
-      exposure  main/database-a (rtb-00000000000000005): it has no route table of its own: rtb-00000000000000005 also serves subnet-00000000000000004, which is declared otherwise
-      drift     main/public-a (rtb-00000000000000005): it has no route table of its own: rtb-00000000000000005 also serves subnet-00000000000000010, which is declared otherwise
+      exposure  main/database-a (subnet-00000000000000010): it has no route table of its own: rtb-00000000000000005 also serves subnet-00000000000000004, which is declared otherwise
+      drift     main/public-a (subnet-00000000000000004): it has no route table of its own: rtb-00000000000000005 also serves subnet-00000000000000010, which is declared otherwise
     held
-      main/database-a (rtb-00000000000000005): which route table is its own cannot be told: rtb-00000000000000005 also serves subnet-00000000000000004, which is declared otherwise
+      main/database-a (subnet-00000000000000010): which route table is its own cannot be told: rtb-00000000000000005 also serves subnet-00000000000000004, which is declared otherwise
          to do: table=$(aws ec2 create-route-table --vpc-id vpc-00000000000000001 --tag-specifications 'ResourceType=route-table,Tags=[{Key=plumbline:topology,Value=shop},{Key=plumbline:vpc,Value=main},{Key=plumbline:tier,Value=database},{Key=plumbline:zone,Value=a}]' --query RouteTable.RouteTableId --output text) && aws ec2 replace-route-table-association --association-id rtbassoc-0000000000000001a --route-table-id $table; or give the right table these tags
-      main/public-a (rtb-00000000000000005): which route table is its own cannot be told: rtb-00000000000000005 also serves subnet-00000000000000010, which is declared otherwise
+      main/public-a (subnet-00000000000000004): which route table is its own cannot be told: rtb-00000000000000005 also serves subnet-00000000000000010, which is declared otherwise
          to do: table=$(aws ec2 create-route-table --vpc-id vpc-00000000000000001 --tag-specifications 'ResourceType=route-table,Tags=[{Key=plumbline:topology,Value=shop},{Key=plumbline:vpc,Value=main},{Key=plumbline:tier,Value=public},{Key=plumbline:zone,Value=a}]' --query RouteTable.RouteTableId --output text) && aws ec2 replace-route-table-association --association-id rtbassoc-00000000000000006 --route-table-id $table; or give the right table these tags
     ");
+}
+
+const ONE_TABLE: &str = "version: 1
+id: shop
+environment: staging
+mode: enforce
+vpcs:
+  main:
+    cidr: 10.0.0.0/16
+    availability_zones: [a, b, c]
+    internet_gateway: true
+    tiers:
+      public: { route: internet, subnets: [10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24] }
+";
+
+#[test]
+fn a_network_that_a_stack_of_somebody_s_holds_keeps_its_one_table_for_a_tier() {
+    let mut site = Site::bare(ONE_TABLE);
+    let (shared, vpc) = (site.table("public", "a"), site.vpc.clone());
+    site.reseat("10.0.1.0/24", &shared);
+    let third = site.nets.create_subnet(&vpc, "10.0.2.0/24", "c").unwrap();
+    site.nets.seat(&shared, &third).unwrap();
+    let written = |id: &ResourceId| -> BTreeMap<String, String> {
+        let logical = format!("Part{}", id.as_str().replace('-', ""));
+        let tags = [(twin::STACK_TAG, STACK.to_owned()), (twin::LOGICAL_ID, logical)];
+        tags.map(|(key, value)| (key.to_owned(), value)).into()
+    };
+    for (id, table) in &mut site.nets.tables {
+        table.tags = if *id == shared { written(id) } else { BTreeMap::new() };
+    }
+    for (id, subnet) in &mut site.nets.subnets {
+        subnet.tags = written(id);
+    }
+    assert!(site.plan().is_empty(), "{}", site.plan());
+    // What it lacks is put right in the table that it has.
+    site.nets.delete_route(&shared).unwrap();
+    let plan = site.plan();
+    assert_eq!(plan.steps.len(), 1, "{plan}");
+    assert!(matches!(&plan.steps[0].action, Change::CreateRoute { table, .. } if table.key.id == shared), "{plan}");
 }
 
 #[test]
@@ -623,6 +717,26 @@ fn a_retired_topology_loses_the_tables_that_were_made_for_it() {
     site.round(|_, _| {});
     assert!(!site.nets.tables.contains_key(&ours));
     assert!(site.plan().is_empty(), "and nothing else is touched: {}", site.plan());
+}
+
+#[test]
+fn a_topology_that_is_retired_drops_no_subnet_on_an_open_main_table() {
+    let mut site = Site::whole();
+    let own = site.table("database", "a");
+    site.unseat("10.0.20.0/24");
+    site.nets.drop_table(&own).unwrap();
+    site.converge();
+    let (ours, main, internet) = (site.used("10.0.20.0/24"), site.main(), site.internet.clone());
+    site.nets.add_route(&main, "0.0.0.0/0", &internet).unwrap();
+    site.topology =
+        read(&document("    nat: { mode: per-az }\n").replace("mode: enforce", "mode: enforce\nstate: retired"));
+    let plan = site.plan();
+    assert_eq!((plan.steps.len(), plan.held.len()), (0, 1), "{plan}");
+    let close = format!("aws ec2 delete-route --route-table-id {main} --destination-cidr-block 0.0.0.0/0");
+    assert!(plan.held[0].remedy.contains(&close), "{plan}");
+    site.nets.remove_route(&main, "0.0.0.0/0").unwrap();
+    site.round(|_, _| {});
+    assert!(!site.nets.tables.contains_key(&ours), "once it is closed, ours goes");
 }
 
 #[test]

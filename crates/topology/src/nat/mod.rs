@@ -19,12 +19,13 @@
 //!   chain of rechecks is spent on it. Where production declares no window, it is held, so that somebody is told.
 //! - **Nothing is built in a zone that is left.** If that was the only one, another public subnet's zone stands in for it. What stands
 //!   in the zone stays there, with its address, until traffic comes back.
-//! - **An open subnet** (its default route leads to an internet gateway) is an exposure. It is closed at once: moved to NAT if a
-//!   gateway works, else the route goes, although that leaves no way out: the way that it had was not one that it may have.
+//! - **An open subnet** (its default route leads to an internet gateway, or a carrier's) is an exposure. It is closed at once: moved to
+//!   NAT if a gateway works, else the route goes, although that leaves no way out: the way that it had was not one that it may have.
 //! - **Any other default route** (transit gateway, interface, propagated) is somebody's decision, and held, unless it is a
 //!   black hole. So is a table that serves
 //!   zones with gateways of their own, other subnets too, or is the main one: with the commands that split it. Until then a way
-//!   out that it had is kept up.
+//!   out that it had is kept up. A subnet that the table's stack does not hold has no say in it: whoever puts a stray one there
+//!   would switch off what is kept.
 //! - **Ours** is what the ledger says that we made and what bears our tags. What bears them and is not in the ledger was made by a run
 //!   that crashed, or the tags are copied: while the last call there has no answer on record, the same call is planned again, whose
 //!   token gives the same thing; otherwise it is told as advice and never taken away.

@@ -24,7 +24,7 @@ pub(super) enum Fit {
     Own,
     /// It serves zones that each have a gateway of their own.
     Shared,
-    /// It serves other subnets too, or it is the main table: only a way out that it had is kept up.
+    /// It is other subnets' too, or it is the main table: only a way out that it had is kept up.
     Foreign,
 }
 
@@ -85,12 +85,10 @@ fn tables<'a>(builder: &mut Builder<'_>, facts: &Facts<'a>) -> Vec<Used<'a>> {
     }
     let mut all: Vec<Used<'a>> = found.into_values().collect();
     for used in &mut all {
-        let users = facts
-            .subnets
-            .iter()
-            .filter(|subnet| facts.table_of(&subnet.id).is_some_and(|(table, _)| table.id == used.table.id));
         let serving: BTreeSet<_> = used.zones().into_iter().map(|zone| serving_zone(facts, zone)).collect();
-        if users.count() > used.subnets.len() {
+        let others = others(facts, used);
+        let (users, strays): (Vec<_>, Vec<_>) = others.into_iter().partition(|other| has_a_say(used, other));
+        if !users.is_empty() {
             used.fit = Fit::Foreign;
         } else if used.fit == Fit::Own && serving.len() > 1 {
             used.fit = Fit::Shared;
@@ -98,9 +96,30 @@ fn tables<'a>(builder: &mut Builder<'_>, facts: &Facts<'a>) -> Vec<Used<'a>> {
         let names: BTreeSet<String> =
             used.subnets.iter().map(|(routed, _)| format!("{}-{}", routed.tier, routed.zone)).collect();
         used.thing.name = format!("{}/{}", facts.name, names.into_iter().collect::<Vec<_>>().join("+"));
+        for stray in strays {
+            builder.note(format!(
+                "{}: {}, which the topology does not route through NAT, uses {} too, and has its way out",
+                used.thing.name, stray.id, used.table.id
+            ));
+        }
     }
     all.sort_by(|left, right| (&left.thing.name, &left.table.id).cmp(&(&right.thing.name, &right.table.id)));
     all
+}
+
+/// The subnets that use a table besides the declared ones.
+fn others<'a>(facts: &Facts<'a>, used: &Used<'a>) -> Vec<&'a ObservedSubnet> {
+    let declared = |other: &ObservedSubnet| used.subnets.iter().any(|(_, subnet)| subnet.id == other.id);
+    let here = |other: &ObservedSubnet| facts.table_of(&other.id).is_some_and(|(table, _)| table.id == used.table.id);
+    facts.subnets.iter().copied().filter(|other| here(other) && !declared(other)).collect()
+}
+
+/// Whether a table is as much another subnet's as theirs. Only a stack says whose it is: whoever puts a stray subnet on the table that
+/// their stack made for them must not keep its default route from being closed, or restored.
+fn has_a_say(used: &Used<'_>, other: &ObservedSubnet) -> bool {
+    let Used { table, subnets, fit: _, thing: _ } = used;
+    let theirs = table.stack.is_some() && subnets.iter().all(|(_, subnet)| subnet.stack == table.stack);
+    table.main || !theirs || other.stack == table.stack
 }
 
 /// By what a zone is served, as declared: zones that are served alike may share a table.
@@ -142,7 +161,7 @@ fn table(
     }
     match route.target.as_str().split_once('-').map_or("", |(kind, _)| kind) {
         "nat" => through_nat(builder, facts, posts, used, route, zone),
-        "igw" => exposed(builder, facts, posts, used, route, zone),
+        "igw" | "cagw" => exposed(builder, facts, posts, used, route, zone),
         // What leads nowhere is nobody's decision.
         _ if route.blackhole && *fit != Fit::Foreign => {
             let lost = format!("the default route leads to {}, which is gone", route.target);
@@ -170,7 +189,8 @@ fn table(
     }
 }
 
-/// A default route to an internet gateway lets the public in to whatever has a public address. It goes at once, to NAT if there is any.
+/// A default route to an internet gateway, or to a carrier's, lets the public in to whatever has a public address. It goes at once, to
+/// NAT if there is any.
 fn exposed(
     builder: &mut Builder<'_>,
     facts: &Facts<'_>,
@@ -180,8 +200,8 @@ fn exposed(
     zone: &ZoneLetter,
 ) -> Option<(Rank, Step<Change>)> {
     let Used { table, subnets: _, fit, thing } = used;
-    let summary =
-        format!("the default route leads to {}, the internet gateway: what has a public address is open", route.target);
+    let gateway = if route.target.as_str().starts_with("cagw-") { "a carrier gateway" } else { "the internet gateway" };
+    let summary = format!("the default route leads to {}, {gateway}: what has a public address is open", route.target);
     builder.drift(thing, Severity::Exposure, summary);
     if *fit == Fit::Foreign {
         // Other subnets need that route; the way to mend it is in what is held.

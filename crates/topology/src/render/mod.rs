@@ -14,7 +14,7 @@ mod ids;
 mod network;
 mod template;
 
-pub(crate) use network::{gateway_id, table_id};
+pub(crate) use network::{gateway_id, subnet_id, table_id};
 
 pub(crate) use endpoints::endpoint_id;
 

@@ -13,7 +13,7 @@ pub(super) fn vpc_id(vpc: &VpcName) -> String {
     logical(&[vpc.as_str()], "Vpc")
 }
 
-pub(super) fn subnet_id(vpc: &VpcName, tier: &str, zone: &str) -> String {
+pub(crate) fn subnet_id(vpc: &VpcName, tier: &str, zone: &str) -> String {
     logical(&[vpc.as_str(), tier, zone], "Subnet")
 }
 

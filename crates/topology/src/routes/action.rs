@@ -26,11 +26,7 @@ impl Change {
 
 impl Action for Change {
     fn resource(&self) -> ResourceKey {
-        match self {
-            // The table that the subnet was moved to: what drifts, and what the call names that moved it.
-            Self::Move { subnet, from, .. } => subnet.key.place.key(from.clone()),
-            _ => self.thing().key.clone(),
-        }
+        self.thing().key.clone()
     }
 
     fn name(&self) -> String {

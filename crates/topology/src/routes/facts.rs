@@ -204,11 +204,14 @@ impl<'a> Facts<'a> {
         Home::InUse(now)
     }
 
-    /// Whether the subnet was made with a table of its own.
+    /// Whether the subnet was made with a table of its own. The stack alone says nothing: one that people wrote may hold a whole
+    /// network with one table for all of a tier.
     fn is_rendered(&self, tier: &DesiredSubnet, subnet: &ObservedSubnet) -> bool {
-        let tagged =
-            self.is_tagged(&subnet.tags) && subnet.tags.get(TIER).is_some_and(|tag| *tag == tier.tier.as_str());
-        tagged || subnet.stack.is_some() && subnet.stack == self.vpc.stack
+        let is = |key: &str, value: &str| subnet.tags.get(key).is_some_and(|tag| tag == value);
+        let logical = render::subnet_id(self.name, tier.tier.as_str(), tier.zone.as_str());
+        let tagged = self.is_tagged(&subnet.tags) && is(TIER, tier.tier.as_str());
+        let made = subnet.stack.is_some() && subnet.stack == self.vpc.stack && is(LOGICAL_ID, &logical);
+        tagged || made
     }
 
     /// The tables that say that they are a subnet's own.

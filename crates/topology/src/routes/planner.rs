@@ -149,6 +149,11 @@ impl<'a> Builder<'a> {
         self.plan.held.push(Held { resource: key, name, why, remedy });
     }
 
+    /// Who moves a subnet to another table names no subnet: the call answers with its new association.
+    pub(super) fn alias(&mut self, association: &ResourceId, subnet: &ResourceId) {
+        self.plan.aliases.insert(association.clone(), subnet.clone());
+    }
+
     pub(super) fn thing(&self, id: &ResourceId, name: impl Into<String>) -> Thing {
         Thing { key: self.place.key(id.clone()), name: name.into() }
     }

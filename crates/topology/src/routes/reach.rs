@@ -24,12 +24,12 @@ pub(super) fn judge(facts: &Facts<'_>, tier: &DesiredSubnet, route: &ObservedRou
     let ObservedRoute { destination, target, blackhole: _, origin } = route;
     let kind = TargetKind::of(target.as_str());
     let endpoint = destination.starts_with("pl-") && kind == Some(TargetKind::VpcEndpoint);
-    if *origin == Origin::Others || target.as_str() == LOCAL || endpoint {
+    if *origin == Origin::Others || endpoint {
         return Is::Fine;
     }
-    if *origin == Origin::Table || facts.ranges.contains(destination) {
-        // AWS made it `local`, and it cannot be deleted.
-        return Is::Astray { to: LOCAL.into(), severity: Severity::Drift };
+    let here = tier.extra.iter().find(|extra| extra.to.as_ref() == Some(destination));
+    if target.as_str() == LOCAL || *origin == Origin::Table || facts.ranges.contains(destination) {
+        return within(here, target, kind);
     }
     if destination == DEFAULT {
         match tier.route {
@@ -53,13 +53,35 @@ pub(super) fn judge(facts: &Facts<'_>, tier: &DesiredSubnet, route: &ObservedRou
         }
     }
     let severity = severity(tier.route, destination, kind);
-    let here = tier.extra.iter().find(|extra| extra.to.as_ref() == Some(destination));
     if let Some((_, to)) = here.and_then(kept) {
         return if target == to { Is::Fine } else { Is::Astray { to: to.clone(), severity } };
     }
     let anywhere = tier.extra.iter().filter(|extra| extra.to.is_none());
     let allowed = here.into_iter().chain(anywhere).any(|extra| covers(extra, target, kind));
     if allowed { Is::Fine } else { Is::Undeclared(severity) }
+}
+
+/// What a route within the VPC is. AWS made it `local`, and it cannot be deleted: it leads there, or through the appliance that the
+/// document puts in between.
+fn within(here: Option<&ExtraRoute>, target: &ResourceId, kind: Option<TargetKind>) -> Is {
+    let appliance = here.filter(|extra| stands_between(extra));
+    match appliance.and_then(kept) {
+        Some((_, to)) if to != target => Is::Astray { to: to.clone(), severity: Severity::Drift },
+        Some(_) => Is::Fine,
+        None if target.as_str() == LOCAL || appliance.is_some_and(|extra| covers(extra, target, kind)) => Is::Fine,
+        None => Is::Astray { to: LOCAL.into(), severity: Severity::Drift },
+    }
+}
+
+/// Whether a local route may be led through it
+/// (<https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html>).
+fn stands_between(extra: &ExtraRoute) -> bool {
+    let kind = match &extra.via {
+        Some(Via::Kind(kind)) => Some(*kind),
+        Some(Via::Id(id)) => TargetKind::of(id.as_str()),
+        None => None,
+    };
+    matches!(kind, Some(TargetKind::NetworkInterface | TargetKind::VpcEndpoint))
 }
 
 /// A route that is kept: the document says where to and to which target.
@@ -98,6 +120,19 @@ pub(super) fn worst(facts: &Facts<'_>, tier: &DesiredSubnet, table: &ObservedTab
         Is::Astray { to: _, severity } | Is::Undeclared(severity) => Some(severity),
     };
     table.routes.iter().filter_map(bad).max()
+}
+
+/// The first way that a table gives and the tier must not have.
+pub(super) fn exposure<'t>(
+    facts: &Facts<'_>,
+    tier: &DesiredSubnet,
+    table: &'t ObservedTable,
+) -> Option<&'t ObservedRoute> {
+    let exposes = |route: &&ObservedRoute| match judge(facts, tier, route) {
+        Is::Fine => false,
+        Is::Astray { to: _, severity } | Is::Undeclared(severity) => severity == Severity::Exposure,
+    };
+    table.routes.iter().find(exposes)
 }
 
 /// Whether a subnet of a tier may have a route that is about to be made.

@@ -29,12 +29,10 @@ pub(super) fn keep<'a>(
     let mut moves = BTreeMap::new();
     let settling = builder.settling(facts, "rtb-");
     for seat in seats {
-        // Told where it was moved to, which is what the call that moved it names.
-        let at = match (seat.association, seat.now) {
-            (Some(_), Some(now)) => &now.id,
-            _ => &seat.subnet.id,
-        };
-        let thing = builder.thing(at, label(facts.name, seat.tier));
+        let thing = builder.thing(&seat.subnet.id, label(facts.name, seat.tier));
+        if let Some(association) = seat.association.filter(|_| !seat.is_home()) {
+            builder.alias(association, &seat.subnet.id);
+        }
         let open = seat.now.and_then(|now| worst(facts, seat.tier, now)) == Some(Severity::Exposure);
         let severity = if open { Severity::Exposure } else { Severity::Drift };
         match &seat.home {

@@ -167,11 +167,14 @@ pub(super) fn restore<'a>(
         if let Some(default) = default {
             link(builder, facts, seats, kept, moves, default);
         }
+        let lost = nats && kept.tier.route == Route::Nat && !has_default(facts, kept);
         for route in &kept.table.routes {
             if !kept.settled.contains(route.destination.as_str())
                 && judge(facts, kept.tier, route) == Is::Undeclared(Severity::Drift)
             {
-                take_away(builder, kept, route, &restored);
+                // It may be all that leads out until `nat` has its route back.
+                let carries = lost && !route.blackhole && overlap(&route.destination, DEFAULT);
+                take_away(builder, kept, route, &restored, carries);
             }
         }
     }
@@ -265,6 +268,11 @@ fn leads_out(facts: &Facts<'_>, route: Route, table: &ObservedTable) -> bool {
     }
 }
 
+/// Whether a table has a default route that works and may stay.
+fn has_default(facts: &Facts<'_>, kept: &Kept<'_>) -> bool {
+    default_of(kept.table).is_some_and(|route| !route.blackhole && judge(facts, kept.tier, route) == Is::Fine)
+}
+
 /// A subnet comes home when it can go out from there, unless what it uses is worse.
 fn link(
     builder: &mut Builder<'_>,
@@ -283,11 +291,23 @@ fn link(
     }
 }
 
-fn take_away(builder: &mut Builder<'_>, kept: &Kept<'_>, route: &ObservedRoute, restored: &[(usize, String)]) {
+/// `carries`: what shall carry its flows is not there, and is another control's to make.
+fn take_away(
+    builder: &mut Builder<'_>,
+    kept: &Kept<'_>,
+    route: &ObservedRoute,
+    restored: &[(usize, String)],
+    carries: bool,
+) {
     let ObservedRoute { destination, target, blackhole, origin: _ } = route;
     let gone = if *blackhole { ", which is gone" } else { "" };
     let summary = format!("{destination} leads to {target}{gone}, which the topology does not declare");
     builder.drift(&kept.thing, Severity::Drift, summary);
+    if carries {
+        let name = &kept.thing.name;
+        builder.soon(format!("{name}: no default route works; {destination} to {target} stays until one does"));
+        return;
+    }
     // What a missing declared route should carry goes by this one until then.
     let needs = restored.iter().filter(|(_, other)| overlap(destination, other)).map(|(step, _)| *step).collect();
     let change = Change::DeleteRoute {

@@ -52,7 +52,7 @@ pub(super) fn extra(
                         .help("a table has one route to a range: keep one of them"),
                 );
             }
-            fits(check, range, *span, route, vpc);
+            fits(check, range, *span, target.as_ref(), route, vpc);
         }
         if let (Some(target), Some(span)) = (&target, via.place()) {
             leads(check, target, span, route, range.is_some());
@@ -99,8 +99,15 @@ fn target(check: Check<'_>, text: &str, span: Span) -> Option<Via> {
     None
 }
 
-/// A range that the tier's own route, or AWS, has decided about already.
-fn fits(check: Check<'_>, range: &str, span: Span, route: Option<&model::Route>, vpc: Option<Ipv4Net>) {
+/// A range that the tier's own route, or AWS, has decided about already. What stays within the VPC may be led through an appliance.
+fn fits(
+    check: Check<'_>,
+    range: &str,
+    span: Span,
+    target: Option<&Via>,
+    route: Option<&model::Route>,
+    vpc: Option<Ipv4Net>,
+) {
     let owner = match route {
         Some(model::Route::Internet) => Some("the internet gateway"),
         Some(model::Route::Nat) => Some("a NAT gateway"),
@@ -110,18 +117,23 @@ fn fits(check: Check<'_>, range: &str, span: Span, route: Option<&model::Route>,
         let title = format!("the default route of this tier leads to {owner}");
         check.wrong(span, "extra-route", title, "leave it out here, or write `route: isolated` in this tier");
     }
-    if vpc.is_some_and(|vpc| vpc.to_string() == range) {
+    let appliance = matches!(target.and_then(kind), Some(TargetKind::NetworkInterface | TargetKind::VpcEndpoint));
+    if !appliance && vpc.is_some_and(|vpc| vpc.to_string() == range) {
         let help = "leave it out: AWS routes within the VPC; a part of its range may be written";
         check.wrong(span, "extra-route", format!("`{range}` is the VPC itself"), help);
     }
 }
 
-/// The tier's `route` says which way to the internet it has; an extra route may not say otherwise.
-fn leads(check: Check<'_>, target: &Via, span: Span, route: Option<&model::Route>, ranged: bool) {
-    let kind = match target {
+fn kind(target: &Via) -> Option<TargetKind> {
+    match target {
         Via::Kind(kind) => Some(*kind),
         Via::Id(id) => TargetKind::of(id.as_str()),
-    };
+    }
+}
+
+/// The tier's `route` says which way to the internet it has; an extra route may not say otherwise.
+fn leads(check: Check<'_>, target: &Via, span: Span, route: Option<&model::Route>, ranged: bool) {
+    let kind = kind(target);
     let open = match kind {
         Some(TargetKind::InternetGateway | TargetKind::CarrierGateway) => route == Some(&model::Route::Internet),
         Some(TargetKind::EgressOnlyInternetGateway | TargetKind::NatGateway) => route != Some(&model::Route::Isolated),
