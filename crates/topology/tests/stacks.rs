@@ -9,7 +9,7 @@ use topology::document::read;
 use topology::render::render;
 use topology::stacks::{
     Change, ChangeAction, Difference, DriftStatus, Repair, ResourceDrift, Stage, StandIn, TemplateError,
-    TemplateSource, advise, commands, is_part_of_a_stack, judge, repair, unsure,
+    TemplateSource, advise, commands, contested, is_part_of_a_stack, judge, repair, unsure,
 };
 use topology::{ControlId, StackId};
 
@@ -275,6 +275,16 @@ fn a_revert_makes_again_what_is_gone_and_lets_others_learn_of_it() {
     assert!(judge(&repair, Stage::Revert, std::slice::from_ref(&as_change)).is_empty(), "however AWS writes it");
     let not_gone = Change { deleted: false, ..as_change };
     assert_eq!(judge(&repair, Stage::Revert, &[not_gone]).len(), 1);
+    let noted = change("MainWebSecurityGroup", None, "AWS::EC2::SecurityGroup", ChangeAction::SyncWithActual);
+    assert_eq!(judge(&repair, Stage::Revert, std::slice::from_ref(&noted)).len(), 1, "it would stay gone");
+    let follows_itself = Change {
+        replacement: Some("False".into()),
+        caused_by: Some(["MainWebSecurityGroup.GroupId".to_owned()].into()),
+        ..change("MainWebSecurityGroup", None, "AWS::EC2::SecurityGroup", ChangeAction::Modify)
+    };
+    assert_eq!(judge(&repair, Stage::Revert, &[follows_itself]).len(), 1, "nor is that making it again");
+    let elsewhere = change("MainVpc", Some("vpc-1"), "AWS::EC2::VPC", ChangeAction::SyncWithActual);
+    assert!(revert(std::slice::from_ref(&elsewhere)).is_empty(), "of what is there it is harmless");
     let follows = |cause: Option<&str>, replacement: &str| Change {
         replacement: Some(replacement.into()),
         scope: ["Properties".to_owned()].into(),
@@ -286,6 +296,13 @@ fn a_revert_makes_again_what_is_gone_and_lets_others_learn_of_it() {
     assert_eq!(revert(&[follows(Some("MainVpc"), "False")]).len(), 1);
     assert_eq!(revert(&[follows(None, "False")]).len(), 1);
     assert_eq!(judge(&repair, Stage::Revert, &[]).len(), 1, "a change set that does not make it is none of ours");
+}
+
+#[test]
+fn what_stands_in_for_two_is_contested() {
+    let other = StandIn { logical_id: "MainS3Endpoint".into(), ..stand_in() };
+    assert_eq!(contested(&[stand_in(), other.clone()]), BTreeSet::from(["vpce-new".into()]));
+    assert!(contested(&[stand_in(), StandIn { id: "vpce-0ther".into(), ..other }]).is_empty());
 }
 
 #[test]

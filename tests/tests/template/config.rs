@@ -131,6 +131,16 @@ fn the_block_is_behind_its_parameter() {
     }
 }
 
+/// AWS Config invokes it for each item that a deploy changes: it must leave the describes to those that enforce, and lose nothing.
+#[test]
+fn the_rule_waits_its_turn() {
+    let template = template();
+    let function = template.properties("ConfigRuleFunction");
+    assert!(function["ReservedConcurrentExecutions"].to_string().contains("Reserves"), "a storm of items has no bound");
+    let hours = function["EventInvokeConfig"]["MaximumEventAgeInSeconds"].as_u64().unwrap() / 3600;
+    assert!(hours >= 6, "what waits for {hours} h is given up");
+}
+
 /// It looks at what the planning functions look at, each by its own role, and the one thing that it writes is evaluations.
 #[test]
 fn the_rule_may_look_as_the_planning_functions_and_hand_in() {

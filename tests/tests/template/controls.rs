@@ -98,5 +98,12 @@ fn the_sweep_is_watched() {
     for alarm in ["Silent", "Errors", "DeadLetters", "RefusedDocuments"] {
         assert!(template.properties(&format!("Sweep{alarm}Alarm")).is_object(), "{alarm}");
     }
+    // It repairs stacks and tells people, as the controls do.
+    for (alarm, metric) in [("Failed", "NewFailures"), ("Unpublished", "Unpublished")] {
+        let (sweeps, controls) = (format!("Sweep{alarm}Alarm"), format!("Routes{alarm}Alarm"));
+        assert_eq!(template.properties(&sweeps)["MetricName"], metric);
+        assert_eq!(template.properties(&sweeps)["Dimensions"][0]["Value"], "sweep");
+        assert_eq!(template.properties(&sweeps)["Period"], template.properties(&controls)["Period"]);
+    }
     assert_eq!(template.properties("SweepSilentAlarm")["TreatMissingData"], "breaching", "silence is the alarm");
 }

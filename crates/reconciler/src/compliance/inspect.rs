@@ -4,7 +4,7 @@ use crate::bind::{Binds, bind};
 use crate::guard::pause;
 use crate::locate::{Routes, route};
 use crate::survey::surveyed;
-use crate::{Clock, Eyes, Fault, Hint, LedgerRead, LoopKey, ReadPorts, Served, Target};
+use crate::{Bound, Clock, Eyes, Fault, Hint, LedgerRead, Locate, LoopKey, ReadPorts, Served, Target};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -43,6 +43,8 @@ pub struct Sight {
     /// What is not certain about the VPCs themselves.
     pub(super) unbound: Vec<Held>,
     pub(super) blind: Vec<Unseen>,
+    /// A VPC that is there waits for a person to say whether it is meant: what is in it may be declared, and none of it was seen.
+    pub(super) doubtful: bool,
     standing: Standing,
 }
 
@@ -72,7 +74,7 @@ where
     Ok(sights)
 }
 
-async fn located<'a, E: crate::Locate>(
+async fn located<'a, E: Locate>(
     served: &'a Served,
     place: &Place,
     id: &ResourceId,
@@ -119,6 +121,7 @@ where
     let others = served.named_by_others(topology);
     let Binds { bound, pins: _, learned: _, held, gone: _ } =
         bind(&place, topology, &others, true, eyes, ledger, now).await?;
+    let doubtful = doubtful(&place, topology, &bound, &held, eyes).await?;
     let key = LoopKey { place, topology: topology.id.clone(), control: C::ID };
     let vpcs = bound.vpcs.iter().map(|(name, vpc)| (name.to_string(), vpc.clone())).collect();
     let mut sight = Sight {
@@ -128,6 +131,7 @@ where
         drifts: vec![],
         unbound: held,
         blind: vec![],
+        doubtful,
         standing: Standing::at(now),
     };
     if bound.vpcs.is_empty() {
@@ -151,6 +155,24 @@ where
         sight.standing = survey.standing;
     }
     Ok(Some(sight))
+}
+
+/// Of a VPC that is gone it is certain what is in it.
+async fn doubtful(
+    place: &Place,
+    topology: &Topology,
+    bound: &Bound,
+    held: &[Held],
+    eyes: &impl Locate,
+) -> Result<bool, Fault> {
+    let open = held.iter().filter(|held| !bound.vpcs.keys().any(|name| name.as_str() == held.name));
+    let ids = open.map(|held| held.resource.id.as_str()).filter(|id| id.starts_with("vpc-"));
+    let ids: BTreeSet<VpcId> = ids.map(VpcId::from).collect();
+    if ids.is_empty() {
+        return Ok(false);
+    }
+    let there = eyes.candidates(place, topology, &ids).await?;
+    Ok(there.iter().any(|candidate| ids.contains(&candidate.vpc)))
 }
 
 impl Sight {

@@ -80,6 +80,14 @@ pub async fn evaluate(
     }
 }
 
+/// What was seen of one topology.
+struct Looked {
+    evaluations: Vec<Evaluation>,
+    unseen: Option<Unseen>,
+    /// See [`Sight`].
+    doubtful: bool,
+}
+
 struct Rule<'a, I, E> {
     invocation: &'a Invocation,
     served: &'a Served,
@@ -97,9 +105,13 @@ impl<I: Inspect, E: Evaluations> Rule<'_, I, E> {
     ) -> Result<Evaluated, Fault> {
         let known = ConfigType::from_name(kind).filter(|kind| ConfigType::judged().any(|judged| judged == *kind));
         let verdict = match (gone, known) {
-            (Some(gone), _) => not_applicable(gone),
-            (None, None) => not_applicable("no control judges this type of resource"),
+            (Some(gone), _) => Some(not_applicable(gone)),
+            (None, None) => Some(not_applicable("no control judges this type of resource")),
             (None, Some(kind)) => self.look(place, kind, id).await?,
+        };
+        let Some(verdict) = verdict else {
+            tracing::warn!(%id, "left as it stood: which VPC its topology means is for a person to say");
+            return Ok(Evaluated::default());
         };
         match verdict {
             Verdict::Known(Compliance::NotApplicable, _) if gone.is_none() && !self.served.refused.is_empty() => {
@@ -113,14 +125,14 @@ impl<I: Inspect, E: Evaluations> Rule<'_, I, E> {
         }
     }
 
-    async fn look(&self, place: &Place, kind: ConfigType, id: &ResourceId) -> Result<Verdict, Fault> {
+    async fn look(&self, place: &Place, kind: ConfigType, id: &ResourceId) -> Result<Option<Verdict>, Fault> {
         let mut sights = vec![];
         for control in ControlId::ALL.iter().filter(|control| ConfigType::judged_by(**control).contains(&kind)) {
             sights.extend(self.eyes.inspect(*control, Look::Resource { place, id }).await?);
         }
         sights.retain(|sight| self.concerns(&sight.key.topology));
         let case = cases(&sights).remove(id);
-        Ok(case.map_or_else(|| absent(&sights, "no topology declares it"), Case::verdict))
+        Ok(case.map(Case::verdict).or_else(|| absent(&sights, "no topology declares it")))
     }
 
     /// Topology by topology, each handed in as soon as it is evaluated: what fails, or for which there is no time, costs no other.
@@ -128,6 +140,7 @@ impl<I: Inspect, E: Evaluations> Rule<'_, I, E> {
         let mut evaluated = Evaluated::default();
         let mut seen: BTreeSet<(String, ResourceId)> = BTreeSet::new();
         let mut first: Option<Fault> = None;
+        let mut certain = true;
         let concerned = self.served.topologies.iter().filter(|topology| self.concerns(&topology.id));
         for topology in concerned {
             let late = run.deadline.is_some_and(|deadline| clock.now() >= deadline);
@@ -138,7 +151,8 @@ impl<I: Inspect, E: Evaluations> Rule<'_, I, E> {
                 false => self.topology(topology).await,
             };
             match looked {
-                Ok((evaluations, unseen)) => {
+                Ok(Looked { evaluations, unseen, doubtful }) => {
+                    certain &= !doubtful;
                     first = first.or_else(|| unseen.map(|unseen| blind(topology.id.as_str(), &unseen)));
                     seen.extend(evaluations.iter().map(|evaluation| (evaluation.kind.clone(), evaluation.id.clone())));
                     match self.put(evaluations).await {
@@ -152,11 +166,14 @@ impl<I: Inspect, E: Evaluations> Rule<'_, I, E> {
         if let Some(fault) = first {
             return Err(fault);
         }
-        evaluated.add(self.forget(&seen).await?);
+        match certain {
+            true => evaluated.add(self.forget(&seen).await?),
+            false => tracing::warn!("nothing is taken back: which VPC a topology means is for a person to say"),
+        }
         Ok(evaluated)
     }
 
-    async fn topology(&self, topology: &Topology) -> Result<(Vec<Evaluation>, Option<Unseen>), Fault> {
+    async fn topology(&self, topology: &Topology) -> Result<Looked, Fault> {
         let mut sights = vec![];
         for control in ControlId::ALL {
             sights.extend(self.eyes.inspect(*control, Look::Topology(topology)).await?);
@@ -172,7 +189,8 @@ impl<I: Inspect, E: Evaluations> Rule<'_, I, E> {
                 Verdict::Unknown(why) => unseen = unseen.or(Some(why)),
             }
         }
-        Ok((evaluations, unseen))
+        let doubtful = sights.iter().any(|sight| sight.doubtful);
+        Ok(Looked { evaluations, unseen, doubtful })
     }
 
     /// What was evaluated once and is nobody's any more, such as a group that left the document: nothing else would ever say so, for

@@ -107,11 +107,13 @@ pub(super) fn cases(sights: &[Sight]) -> BTreeMap<ResourceId, Case> {
     cases
 }
 
-/// What is not shown by sights that could not see everything: it may be there.
-pub(super) fn absent(sights: &[Sight], why: &str) -> Verdict {
+/// What is not shown by sights that could not see everything: it may be there. `None`: a person has to say first which VPC is meant,
+/// and whoever asks again until then is told no more.
+pub(super) fn absent(sights: &[Sight], why: &str) -> Option<Verdict> {
     match sights.iter().flat_map(|sight| &sight.blind).next() {
-        Some(unseen) => Verdict::Unknown(unseen.clone()),
-        None => Verdict::Known(Compliance::NotApplicable, Some(why.into())),
+        Some(unseen) => Some(Verdict::Unknown(unseen.clone())),
+        None if sights.iter().any(|sight| sight.doubtful) => None,
+        None => Some(Verdict::Known(Compliance::NotApplicable, Some(why.into()))),
     }
 }
 

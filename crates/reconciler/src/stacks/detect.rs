@@ -1,10 +1,12 @@
 //! Drift detection: started on its own schedule, read when CloudFormation is done, told as advice.
 
-use super::words::{DRIFT, advice_detail, headline};
+use super::words::{DRIFT, advice_detail, doubt, headline};
 use super::{Desk, Detection, StackMemory};
 use crate::{Clock, DetectionStatus, Fault, Ledger, NetworkStacks, Outbox};
 use jiff::SignedDuration;
-use topology::stacks::{Advice, DriftStatus, ResourceDrift, StandIn, advise, repair};
+use std::collections::BTreeSet;
+use topology::ResourceId;
+use topology::stacks::{Advice, DriftStatus, ResourceDrift, StandIn, advise, contested, repair};
 
 /// A detection that has not ended by then has been forgotten: CloudFormation keeps no more than it says
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackDriftDetectionStatus.html>).
@@ -13,6 +15,13 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(2);
 pub(super) const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 /// After something of Plumbline's own was made: by then what else is being put back is there, too.
 const SETTLES: SignedDuration = SignedDuration::from_mins(2);
+
+/// What drifts mean, and by what.
+struct Reading {
+    stand_ins: Vec<StandIn>,
+    contested: BTreeSet<ResourceId>,
+    advice: Vec<Advice>,
+}
 
 impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
     /// Whether it is time: by the schedule, or because something was made that the stack may miss.
@@ -53,13 +62,23 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         match self.stacks.detection(&place, &detection.id).await? {
             Some(DetectionStatus::InProgress) if age < PATIENCE => Ok("drift detection is under way".into()),
             Some(DetectionStatus::Failed(why)) => {
-                // What could be compared was; what not is among the results, with the reason.
+                // What could be compared was; what not is among the results, with the reason. It is told, and repairs nothing: what
+                // a change set would meet is known in part.
                 let drifts = self.stacks.drifts(&place, &stack).await?;
+                let Reading { stand_ins: _, contested, advice } = self.reading(&drifts).await?;
                 memory.detection = None;
                 self.keep(&mut memory).await?;
-                let headline = format!("drift of stack {} could not be detected whole: {why}", stack.stack_name());
-                let detail = serde_json::json!({ "stack": stack, "why": why, "drifts": drifts });
-                self.tell(DRIFT, headline, detail, Some((format!("{stack}#failed"), AGAIN))).await;
+                let gone = drifts.iter().filter(|drift| drift.status == DriftStatus::Deleted);
+                let gone: Vec<&str> = gone.map(|drift| drift.logical_id.as_str()).collect();
+                let seen = match gone.is_empty() {
+                    true => String::new(),
+                    false => format!("; gone is {}{}", gone.join(", "), doubt(&contested)),
+                };
+                let headline =
+                    format!("drift of stack {} could not be detected whole: {why}{seen}", stack.stack_name());
+                let once = format!("{stack}#failed#{}", gone.join("#"));
+                let detail = serde_json::json!({ "stack": stack, "why": why, "drifts": drifts, "advice": advice });
+                self.tell(DRIFT, headline, detail, Some((once, AGAIN))).await;
                 Ok(format!("drift detection failed: {why}"))
             }
             Some(DetectionStatus::Complete) => {
@@ -86,10 +105,9 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         if drifts.is_empty() {
             return Ok("in sync".into());
         }
-        let stand_ins = self.stand_ins(&drifts).await?;
-        let of = |drift: &ResourceDrift| stand_ins.iter().find(|it: &&StandIn| it.logical_id == drift.logical_id);
-        let advice: Vec<Advice> = drifts.iter().map(|drift| advise(drift, of(drift))).collect();
-        let wanted = repair(&stack, &drifts, &stand_ins);
+        let Reading { stand_ins, contested, advice } = self.reading(&drifts).await?;
+        // Change sets would be for a guess.
+        let wanted = repair(&stack, &drifts, &stand_ins).filter(|_| contested.is_empty());
         let commands = match &wanted {
             Some(repair) => self.commands(repair).await?,
             None => vec![],
@@ -97,7 +115,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         let open = advice.iter().any(|advice| !advice.kept);
         let deleted = drifts.iter().any(|drift| drift.status == DriftStatus::Deleted);
         let said: Vec<String> = advice.iter().map(ToString::to_string).collect();
-        let headline = headline(&stack, &advice);
+        let headline = format!("{}{}", headline(&stack, &advice), doubt(&contested));
         let detail = advice_detail(&stack, &advice, &commands);
         let once = format!("{stack}#{}", said.join("#"));
         // Properties alone wake nobody: the bus has them.
@@ -109,5 +127,15 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
             Some(repair) => self.begin_mending(memory, repair, &drifts, &stand_ins, headline).await,
             None => Ok(headline),
         }
+    }
+
+    /// What would stand in for more than one stands in for none.
+    async fn reading(&self, drifts: &[ResourceDrift]) -> Result<Reading, Fault> {
+        let mut stand_ins = self.stand_ins(drifts).await?;
+        let contested = contested(&stand_ins);
+        stand_ins.retain(|it| !contested.contains(&it.id));
+        let of = |drift: &ResourceDrift| stand_ins.iter().find(|it: &&StandIn| it.logical_id == drift.logical_id);
+        let advice = drifts.iter().map(|drift| advise(drift, of(drift))).collect();
+        Ok(Reading { stand_ins, contested, advice })
     }
 }

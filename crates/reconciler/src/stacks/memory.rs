@@ -47,6 +47,9 @@ pub struct Mending {
     pub executed: bool,
     /// Since when it is at this change set.
     pub since: Timestamp,
+    /// When it was begun: what it goes by was found then.
+    #[serde(default)]
+    pub begun: Option<Timestamp>,
 }
 
 /// Something that was done to a stack.

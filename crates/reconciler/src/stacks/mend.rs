@@ -1,16 +1,13 @@
 //! Bringing a stack back in line where its topology says `stack_repair: execute`: one change set at a time, each read before it is
 //! executed, each step written down before it is taken. What is awaited is awaited by the next sweep or event.
 
+use super::bars::FRESH;
 use super::words::{FAILED, HELD, MENDED};
 use super::{Desk, Mending, Network, StackMemory};
-use crate::{
-    ChangeSetState, Clock, ExecutionState, Fault, FaultClass, Ledger, LoopKey, NetworkStacks, Outbox, StackFacts,
-};
+use crate::{ChangeSetState, Clock, ExecutionState, Fault, FaultClass, Ledger, NetworkStacks, Outbox, StackFacts};
 use jiff::SignedDuration;
 use serde_json::json;
-use topology::network::{StackRepair, State};
 use topology::stacks::{Repair, ResourceDrift, Stage, StandIn, judge, unsure};
-use topology::{ControlId, Mode, Subject, Verb};
 
 /// A change set is made within minutes; one that is not by then never will be.
 const MADE_WITHIN: SignedDuration = SignedDuration::from_hours(1);
@@ -50,44 +47,12 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
             }
         };
         let token = token(&repair, now);
+        let begun = Some(now);
         memory.mending =
-            Some(Mending { repair, stage, template, token, change_set: None, executed: false, since: now });
+            Some(Mending { repair, stage, template, token, change_set: None, executed: false, since: now, begun });
         memory.note(now, format!("repair begun: {headline}"), None);
         self.keep(memory).await?;
         self.mend(memory, false).await
-    }
-
-    /// Every topology of the stack wants it, and is enforced.
-    fn asked_for(&self) -> bool {
-        // The stack of a retired network is about to go.
-        let wants = |it: &topology::Topology| {
-            it.stack_repair == StackRepair::Execute && it.mode == Mode::Enforce && it.state == State::Active
-        };
-        !self.network.topologies.is_empty() && self.network.topologies.iter().all(|topology| wants(topology))
-    }
-
-    /// Why nothing may be done now although it is wanted: a person's order.
-    async fn braked(&self, repair: &Repair) -> Result<Option<String>, Fault> {
-        let now = self.clock.now();
-        for topology in &self.network.topologies {
-            // A pause is a topology's or one control's; an exemption is a resource's: which control asks does not matter.
-            let Some(control) = ControlId::ALL.first() else { continue };
-            let key = LoopKey { place: self.network.place.clone(), topology: topology.id.clone(), control: *control };
-            let standing = self.ledger.standing(&key, now).await?;
-            let paused = standing.in_force(Verb::Pause).find(|order| match &order.subject {
-                Subject::Topology { topology: paused, control: _ } => *paused == topology.id,
-                Subject::Resource(_) => false,
-            });
-            let ids = || repair.gone.values().flat_map(|gone| gone.physical_id.iter().chain(&gone.stand_in));
-            let exempt = standing.in_force(Verb::Exempt).find(|order| match &order.subject {
-                Subject::Resource(id) => ids().any(|touched| touched == id),
-                Subject::Topology { .. } => false,
-            });
-            if let Some(order) = paused.or(exempt) {
-                return Ok(Some(format!("held by {}: {}", order.by, order.reason)));
-            }
-        }
-        Ok(None)
     }
 
     /// Takes a repair as far as it goes without waiting.
@@ -106,6 +71,9 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
             };
             if facts.is_moving() {
                 return Ok(format!("the stack is in {}", facts.status));
+            }
+            if let Some(why) = self.moot(&mending) {
+                return self.let_go(memory, &mending, why).await;
             }
             let next = match (&mending.change_set, mending.executed) {
                 (Some(change_set), true) => self.executed(memory, &mending, &facts, change_set).await?,
@@ -181,6 +149,10 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
             Some(Err(why)) => return self.discard(memory, mending, change_set, &why).await.map(Some),
             Some(Ok(())) => {}
         }
+        if self.clock.now().duration_since(mending.since) > FRESH {
+            self.make_anew(memory, mending, change_set, "it is too old to be executed").await?;
+            return Ok(None);
+        }
         let problems = judge(&mending.repair, mending.stage, &changes);
         if !problems.is_empty() {
             let why = format!("it would change more than it is for: {}", problems.join("; "));
@@ -190,6 +162,8 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
             return self.discard(memory, mending, change_set, "it cannot be executed any more").await.map(Some);
         }
         if let Some(why) = self.barred(&mending.repair).await? {
+            // When it may be executed, the network may be another one than it was made for.
+            self.make_anew(memory, mending, change_set, &why).await?;
             return self.wait_for_a_person(mending, &why).await.map(Some);
         }
         tracing::info!(stack = %self.network.stack, status = facts.status, change_set, "executing");
@@ -225,6 +199,12 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         let done = match state.map(|state| state.execution) {
             Some(ExecutionState::Complete) => true,
             Some(ExecutionState::InProgress) => return Ok(Some("the change set is being executed".into())),
+            // The call never arrived, and by now it is as any other change set that waited: read and judged before anything else.
+            Some(ExecutionState::Available) if self.clock.now().duration_since(mending.since) > FRESH => {
+                memory.mending = Some(Mending { executed: false, ..mending.clone() });
+                self.keep(memory).await?;
+                return Ok(None);
+            }
             // The call never arrived. Asked again with the same token, under the same brakes.
             Some(ExecutionState::Available) => {
                 if let Some(why) = self.barred(&mending.repair).await? {
@@ -267,15 +247,6 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         Ok(Some(headline))
     }
 
-    async fn barred(&self, repair: &Repair) -> Result<Option<String>, Fault> {
-        if !self.asked_for() {
-            return Ok(Some(
-                "the topology does not say `stack_repair: execute` in mode enforce any more, or is retired".into(),
-            ));
-        }
-        self.braked(repair).await
-    }
-
     /// Nothing is undone and nothing goes on.
     async fn wait_for_a_person(&mut self, mending: &Mending, why: &str) -> Result<String, Fault> {
         let stack = self.network.stack.clone();
@@ -284,6 +255,34 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         let detail = json!({ "stack": stack, "why": why, "stage": mending.stage, "repair": mending.repair, "commands": commands });
         self.tell(HELD, headline.clone(), detail, Some((format!("{stack}#{why}"), HELD_AGAIN))).await;
         Ok(headline)
+    }
+
+    /// What a repair is for is found anew, or is not there any more.
+    async fn let_go(&mut self, memory: &mut StackMemory, mending: &Mending, why: &str) -> Result<String, Fault> {
+        if let Some(change_set) = &mending.change_set {
+            self.drop_change_set(change_set).await;
+        }
+        memory.mending = None;
+        memory.detected = None;
+        memory.note(self.clock.now(), format!("let go: {why}"), mending.change_set.as_deref());
+        self.keep(memory).await?;
+        Ok(format!("the repair is let go, and drift is detected anew: {why}"))
+    }
+
+    /// The same change set is made again when it may be executed.
+    async fn make_anew(
+        &mut self,
+        memory: &mut StackMemory,
+        mending: &Mending,
+        change_set: &str,
+        why: &str,
+    ) -> Result<(), Fault> {
+        let now = self.clock.now();
+        self.drop_change_set(change_set).await;
+        memory.note(now, format!("change set {} dropped: {why}", name(mending)), Some(change_set));
+        let token = token(&mending.repair, now);
+        memory.mending = Some(Mending { token, change_set: None, executed: false, since: now, ..mending.clone() });
+        self.keep(memory).await
     }
 
     async fn discard(

@@ -3,6 +3,7 @@
 //! Architecture invariant: nothing that drift detection says reaches a control. It is told, and may bring the *stack* in line with the
 //! network; never the network with the stack.
 
+mod bars;
 mod detect;
 mod memory;
 mod mend;
@@ -11,7 +12,7 @@ mod words;
 
 pub use memory::{Detection, Mending, StackEntry, StackMemory};
 
-use crate::{Bindings, Clock, Fault, Ledger, Metrics, NetworkStacks, Outbox, OutcomeEvent, Run, Served};
+use crate::{Bindings, Clock, Fault, LayerMark, Ledger, Metrics, NetworkStacks, Outbox, OutcomeEvent, Run, Served};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
@@ -40,6 +41,8 @@ struct Network<'a> {
 /// What a look at one stack is given.
 struct Desk<'a, S, L, O, K> {
     network: Network<'a>,
+    /// The layer that the topologies came from.
+    layer: Option<&'a LayerMark>,
     stacks: &'a S,
     ledger: &'a L,
     outbox: &'a O,
@@ -81,7 +84,8 @@ where
             break;
         }
         let stack = network.stack.clone();
-        let mut desk = Desk { network, stacks, ledger, outbox, clock, metrics: Metrics::default() };
+        let layer = served.layer.as_ref();
+        let mut desk = Desk { network, layer, stacks, ledger, outbox, clock, metrics: Metrics::default() };
         let said = match desk.look(every, at_once).await {
             Ok(said) => said,
             Err(fault) => {

@@ -4,7 +4,7 @@ use super::{Desk, Network};
 use crate::{Clock, Fault, Ledger, LoopKey, NetworkStacks, Outbox, Record};
 use topology::render::endpoint_logical_id;
 use topology::stacks::{DriftStatus, ResourceDrift, StandIn, stands_in};
-use topology::{ControlId, Effect, EndpointName, Receipt, ResourceId, Topology};
+use topology::{ControlId, Effect, LogicalId, Receipt, ResourceId, Topology};
 
 /// Records of a control that are searched: what stands in was made since the last detection.
 const RECORDS: usize = 100;
@@ -41,7 +41,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
 }
 
 /// What a record made, if it was made for this resource: because its action says so, under the name that the topology gives it, or
-/// because the end of what was there was seen.
+/// because the end of what was there was seen. Whichever of these says something is not overruled by the next.
 fn made_for(record: &Record, drift: &ResourceDrift, prefix: &str, topology: &Topology) -> Option<ResourceId> {
     let receipt = record.result.as_ref()?.as_ref().ok()?;
     let receipt: Receipt = serde_json::from_value(receipt.clone()).ok()?;
@@ -49,19 +49,36 @@ fn made_for(record: &Record, drift: &ResourceDrift, prefix: &str, topology: &Top
     if record.intent.effect == Effect::Remove || drift.physical_id.as_ref() == Some(&made) {
         return None;
     }
-    let said = stands_for(&record.intent.action).is_some_and(|logical| logical == drift.logical_id.as_str());
-    let named = || {
-        topology.vpcs.iter().any(|(vpc, declared)| {
-            let its = |endpoint: &&EndpointName| endpoint_logical_id(vpc, endpoint) == drift.logical_id;
-            let mut endpoints = declared.endpoints.iter().flatten().map(|(endpoint, _)| endpoint).filter(its);
-            endpoints.any(|endpoint| record.intent.name == format!("{vpc}/{endpoint}"))
-        })
+    let for_it = match stands_for(&record.intent.action) {
+        Some(logical) => logical == drift.logical_id.as_str(),
+        None => match named(record, &made, topology) {
+            Some(logical) => logical == drift.logical_id,
+            None => drift.physical_id.as_ref().is_some_and(|gone| seen(record, gone, prefix)),
+        },
     };
-    let seen = || {
-        let of = |gone: &ResourceId| record.intent.causes.iter().any(|cause| cause.resources.contains(gone));
-        drift.physical_id.as_ref().is_some_and(of)
-    };
-    (said || named() || seen()).then_some(made)
+    for_it.then_some(made)
+}
+
+/// The logical id of the declared endpoint whose name a record bears.
+fn named(record: &Record, made: &ResourceId, topology: &Topology) -> Option<LogicalId> {
+    // A subnet may be called like an endpoint.
+    if !made.as_str().starts_with("vpce-") {
+        return None;
+    }
+    topology.vpcs.iter().find_map(|(vpc, declared)| {
+        let mut endpoints = declared.endpoints.iter().flatten().map(|(endpoint, _)| endpoint);
+        let its = endpoints.find(|endpoint| record.intent.name == format!("{vpc}/{endpoint}"))?;
+        Some(endpoint_logical_id(vpc, its))
+    })
+}
+
+/// Whether a call behind the record ended this one and no other. One call may end several, and what it was that a record put back is
+/// then not said; what the record's own action replaced (`ReplaceRouteTableAssociation` makes what it is replaced by) is not meant.
+fn seen(record: &Record, gone: &ResourceId, prefix: &str) -> bool {
+    let action = record.intent.action.to_string();
+    let replaced = |id: &ResourceId| action.contains(&format!("\"{id}\""));
+    let other = |id: &ResourceId| id != gone && id.as_str().starts_with(prefix) && !replaced(id);
+    record.intent.causes.iter().any(|cause| cause.resources.contains(gone) && !cause.resources.iter().any(other))
 }
 
 /// The logical id that an action says it stands in for: `{ "<action>": { "stand_in": { "stack": …, "logical_id": … } } }`.

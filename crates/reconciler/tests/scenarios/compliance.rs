@@ -342,6 +342,24 @@ async fn a_vpc_that_is_not_certain_is_not_compliant() {
 }
 
 #[tokio::test]
+async fn what_is_in_a_vpc_that_is_not_certain_stands_as_it_was() {
+    let world = World::new().await;
+    let config = Config::default();
+    ask(&world, &config, &scheduled()).await.unwrap();
+    let vpc = world.vpc.clone();
+    world.ec2.outside(|ec2| ec2.vpcs.get_mut(&vpc).unwrap().cidr = "10.7.0.0/16".parse().unwrap());
+    let answer = ask(&world, &config, &group(&world.app)).await.unwrap();
+    assert_eq!(answer, Evaluated::default(), "nothing is claimed, and no failure asks again");
+    let evaluated = ask(&world, &config, &scheduled()).await.unwrap();
+    assert_eq!((evaluated.compliant, evaluated.non_compliant, evaluated.not_applicable), (0, 1, 0), "{evaluated:?}");
+    assert_eq!(config.of(world.app.as_str()).unwrap().0, Compliance::Compliant);
+
+    world.ec2.outside(|ec2| ec2.vpcs.remove(&vpc));
+    ask(&world, &config, &scheduled()).await.unwrap();
+    assert_eq!(config.of(world.app.as_str()).unwrap().0, Compliance::NotApplicable, "that it is gone is certain");
+}
+
+#[tokio::test]
 async fn without_time_the_rest_is_asked_again() {
     let world = World::new().await;
     let eyes = OneEye::<SecurityGroups, _, _> {

@@ -1,10 +1,10 @@
 //! Stacks: binding through one, what its events wake, its drift as advice, and its repair.
 
 use crate::world::{World, document, held, place, shop, tag};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reconciler::{
-    Bindings, ClientToken, Fault, FaultClass, Intent, Ledger as _, LedgerRead as _, LoopKey, Outcome, Run, StackFacts,
-    StackMemory, Watched, sweep, watch,
+    Bindings, Cause, ClientToken, Fault, FaultClass, Intent, LayerMark, Ledger as _, LedgerRead as _, LoopKey, Outcome,
+    Principal, Run, StackFacts, StackMemory, Watched, sweep, watch,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -151,6 +151,23 @@ async fn a_stack_that_settles_wakes_its_own_topologies_and_one_that_is_not_known
     assert_eq!(asked(&world, forged).await.len(), 3);
 }
 
+/// What each of several calls ended.
+type Calls = &'static [&'static [&'static str]];
+
+fn call_that_ended(ids: &[&str], at: Timestamp) -> Cause {
+    Cause {
+        event_id: "e".into(),
+        request_id: None,
+        event_name: "DeleteVpcEndpoints".into(),
+        at,
+        principal: Principal { kind: "IAMUser".into(), arn: None, role: None },
+        source_ip: None,
+        user_agent: None,
+        invoked_by: None,
+        resources: ids.iter().map(|id| (*id).into()).collect(),
+    }
+}
+
 /// A network with an endpoint, bound, its stack in the model.
 struct Test {
     world: World,
@@ -227,11 +244,11 @@ impl Test {
 
     /// Somebody deleted the endpoint, and a control made another one.
     async fn stand_in(&self) {
-        self.stand_in_as("main/logs", LOGS).await;
+        self.stand_in_as("main/logs", Some(LOGS), &[]).await;
     }
 
-    /// The same under another name, and with what its action says.
-    async fn stand_in_as(&self, name: &str, logical: &str) {
+    /// The same under another name, with what its action says, and after calls that ended these.
+    async fn stand_in_as(&self, name: &str, logical: Option<&str>, calls: Calls) {
         self.formation.change(&self.stack(), |stack| {
             stack.there.remove("vpce-0ld");
             stack.there.insert("vpce-new".into());
@@ -240,14 +257,15 @@ impl Test {
         let key = LoopKey { place: place(), topology: "shop".into(), control: ControlId::Nat };
         let now = reconciler::Clock::now(&*world.clock);
         let lease = world.ledger.lease(&key, "r", now, SignedDuration::from_secs(60)).await.unwrap().unwrap();
+        let said = logical.map(|logical| json!({ "stack": STACK, "logical_id": logical }));
         let intent = Intent {
             resource: place().key("main/logs"),
             name: name.into(),
-            action: json!({ "create": { "stand_in": { "stack": STACK, "logical_id": logical } } }),
+            action: json!({ "create": { "stand_in": said } }),
             summary: "create endpoint main/logs".into(),
             effect: Effect::Add,
             contains: false,
-            causes: vec![],
+            causes: calls.iter().map(|ended| call_that_ended(ended, now)).collect(),
             reason: None,
             run: "r".into(),
             at: now,
@@ -378,15 +396,44 @@ async fn what_was_made_again_is_reported_with_the_exact_change_sets() {
 
 #[tokio::test]
 async fn what_stands_in_is_known_by_its_action_or_by_its_name_and_by_nothing_else() {
-    for (name, logical, known) in
-        [("main/other", LOGS, true), ("main/logs", "Other", true), ("main/s3", "Other", false)]
-    {
+    let cases: [(&str, Option<&str>, Calls, bool); 8] = [
+        ("main/other", Some(LOGS), &[], true),
+        ("main/logs", None, &[], true),
+        ("main/logs", Some("Other"), &[], false),
+        ("main/s3", Some("Other"), &[&["vpce-0ld"]], false),
+        ("main/s3", None, &[], false),
+        ("main/s3", None, &[&["vpce-0ld"]], true),
+        ("main/s3", None, &[&["vpce-0ther"]], false),
+        ("main/s3", None, &[&["vpce-0ld", "vpce-0ther"]], false),
+    ];
+    for (name, logical, calls, known) in cases {
         let test = Test::new("").await;
-        test.stand_in_as(name, logical).await;
+        test.stand_in_as(name, logical, calls).await;
         test.until("has drifted").await;
         let events = test.world.outbox.take().events;
         let advice = told(&events, "Stack Drift Advice")[0].to_string();
-        assert_eq!(advice.contains("stands in its place"), known, "{name} {logical}: {advice}");
+        assert_eq!(advice.contains("stands in its place"), known, "{name} {logical:?} {calls:?}: {advice}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_that_one_call_ended_only_the_one_that_was_put_back_is_stood_in_for() {
+    let cases: [(&str, Calls, &str); 3] = [
+        ("main/logs", &[&["vpce-0ld", "vpce-0ther"]], "nothing on record stands in for MainS3Endpoint"),
+        ("main/s3", &[&["vpce-0ld", "vpce-0ther"]], "nothing on record stands in for MainLogsEndpoint, MainS3Endpoint"),
+        ("main/s3", &[&["vpce-0ld"], &["vpce-0ther"]], "vpce-new would stand in for more than one resource"),
+    ];
+    for (name, calls, said) in cases {
+        let test = Test::new("stack_repair: execute").await;
+        test.formation.change(&test.stack(), |stack| {
+            stack.resources.insert("MainS3Endpoint".into(), ("AWS::EC2::VPCEndpoint".into(), "vpce-0ther".into()));
+        });
+        test.stand_in_as(name, None, calls).await;
+        test.until(said).await;
+        let advice = told(&test.world.outbox.take().events, "Stack Drift Advice")[0].to_string();
+        let stood_in = advice.matches("stands in its place").count();
+        assert_eq!(stood_in > 0, name == "main/logs", "{advice}");
+        assert!(!test.formation.take_calls().contains(&"CreateChangeSet"), "{name} {calls:?}");
     }
 }
 
@@ -477,6 +524,82 @@ async fn a_pause_and_an_exemption_hold_a_repair_wherever_it_stands() {
     }
 }
 
+/// A repair whose first change set was made, and not read yet.
+async fn begun() -> Test {
+    let test = Test::new("stack_repair: execute").await;
+    test.stand_in().await;
+    test.formation.fail_next("DescribeChangeSet", Fault::new("DescribeChangeSet", FaultClass::Retryable, "timed out"));
+    test.until("timed out").await;
+    test.formation.take_calls();
+    assert_eq!(test.formation.change_sets().len(), 1);
+    test
+}
+
+#[tokio::test]
+async fn a_repair_that_executed_nothing_is_let_go_when_nobody_asks_for_it_any_more() {
+    let mut test = begun().await;
+    test.world.served.topologies[0].mode = topology::Mode::Observe;
+    assert!(test.scheduled().await.contains("let go"));
+    assert!(test.formation.change_sets().is_empty());
+    assert_eq!(test.memory().await.mending, None);
+    test.until("has drifted").await;
+    let calls = test.formation.take_calls();
+    assert!(calls.contains(&"DetectStackDrift") && !calls.contains(&"ExecuteChangeSet"), "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_repair_that_executed_nothing_is_let_go_when_it_has_grown_old() {
+    let test = begun().await;
+    test.world.clock.advance(SignedDuration::from_hours(3));
+    assert!(test.scheduled().await.contains("let go"));
+    assert!(test.formation.change_sets().is_empty());
+    test.until("in line with the network again").await;
+    let calls = test.formation.take_calls();
+    assert!(calls.contains(&"DetectStackDrift"), "what it is for was found anew: {calls:?}");
+}
+
+#[tokio::test]
+async fn a_change_set_that_has_to_wait_is_made_anew_when_it_may_be_executed() {
+    let test = begun().await;
+    order(&test, Verb::Pause, Subject::Topology { topology: "shop".into(), control: None }, 1).await;
+    assert!(test.scheduled().await.contains("held by ana"));
+    assert!(test.formation.change_sets().is_empty(), "what it would do was read before the pause");
+    assert!(test.memory().await.mending.is_some_and(|mending| mending.change_set.is_none()));
+    test.world.clock.advance(SignedDuration::from_hours(1));
+    test.until("in line with the network again").await;
+    let calls = test.formation.take_calls();
+    assert_eq!(calls.iter().filter(|call| **call == "CreateChangeSet").count(), 3, "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_change_set_that_has_grown_old_is_made_anew_before_it_is_executed() {
+    let test = Test::new("stack_repair: execute").await;
+    test.stand_in().await;
+    test.until("release is being executed").await;
+    test.formation.fail_next("ExecuteChangeSet", Fault::new("ExecuteChangeSet", FaultClass::Retryable, "timed out"));
+    test.until("timed out").await;
+    test.formation.take_calls();
+    test.world.clock.advance(SignedDuration::from_hours(3));
+    assert!(test.scheduled().await.contains("adopt is being executed"), "the stack was taken apart: it goes on");
+    let calls = test.formation.take_calls();
+    let at = |wanted: &str| calls.iter().position(|call| *call == wanted);
+    assert!(at("DeleteChangeSet").is_some() && at("DeleteChangeSet") < at("CreateChangeSet"), "{calls:?}");
+    test.until("in line with the network again").await;
+}
+
+#[tokio::test]
+async fn an_older_layer_repairs_no_stack() {
+    let mut test = Test::new("stack_repair: execute").await;
+    test.stand_in().await;
+    test.world.layer(4);
+    let newer = LayerMark { version: 5, ..test.world.served.layer.clone().unwrap() };
+    test.world.ledger.raise_layer(&place(), &"shop".into(), &newer, false).await.unwrap();
+    test.until("layer version 5 acted on shop already").await;
+    assert!(!test.formation.take_calls().contains(&"CreateChangeSet"));
+    test.world.layer(5);
+    test.until("in line with the network again").await;
+}
+
 #[tokio::test]
 async fn a_change_set_that_would_do_more_is_discarded_and_told() {
     let test = Test::new("stack_repair: execute").await;
@@ -551,6 +674,30 @@ async fn what_cannot_be_looked_at_is_told_once_and_disturbs_nothing() {
     test.until("role may not read").await;
     assert!(test.world.outbox.take().events.iter().any(|event| event.page), "partial is not in sync");
     assert!(test.memory().await.detection.is_none());
+}
+
+#[tokio::test]
+async fn a_detection_that_failed_in_part_tells_what_it_saw_and_repairs_nothing() {
+    let test = Test::new("stack_repair: execute").await;
+    test.stand_in().await;
+    test.formation.change(&test.stack(), |stack| stack.broken = Some("role may not read".into()));
+    test.until("role may not read").await;
+    let advice = told(&test.world.outbox.take().events, "Stack Drift Advice")[0].to_string();
+    assert!(advice.contains("gone is MainLogsEndpoint") && advice.contains("stands in its place"), "{advice}");
+    assert!(!test.formation.take_calls().contains(&"CreateChangeSet"));
+    assert_eq!(test.memory().await.mending, None);
+}
+
+#[tokio::test]
+async fn a_stack_that_the_sweep_may_not_see_pages_only_where_it_is_to_be_repaired() {
+    for (extra, pages) in [("", 0), ("stack_repair: execute", 1)] {
+        let test = Test::new(extra).await;
+        let fault = Fault::new("DescribeStacks", FaultClass::Terminal, "no");
+        test.formation.fail_next("DescribeStacks", Fault { code: Some("AccessDenied".into()), ..fault });
+        assert!(test.scheduled().await.contains("AccessDenied"));
+        let events = test.world.outbox.take().events;
+        assert_eq!((events.len(), events.iter().filter(|event| event.page).count()), (1, pages), "{extra}");
+    }
 }
 
 #[tokio::test]

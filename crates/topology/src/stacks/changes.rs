@@ -73,6 +73,8 @@ fn expected(
     let Change { logical_id, physical_id, kind, action, replacement, scope, caused_by, deleted } = change;
     let same_kind = repair.gone.get(logical_id).is_some_and(|gone| gone.kind == *kind);
     let harmless = || replacement.as_deref() == Some("False") && scope.iter().all(|it| HARMLESS.contains(&it.as_str()));
+    // Nothing stands in for it: what does not make it again leaves it gone, and the stack would believe that all is well.
+    let missed = repair.gone.contains_key(logical_id) && !adopted.contains_key(logical_id);
     match (stage, action) {
         // It is the one that is gone, by its id: what stands in has another one.
         (Stage::Release, ChangeAction::Remove) => {
@@ -84,10 +86,10 @@ fn expected(
         (Stage::Adopt, ChangeAction::Import) => {
             same_kind && adopted.get(logical_id).is_some_and(|(_, by)| physical_id.as_ref().is_none_or(|id| id == *by))
         }
-        (Stage::Revert, ChangeAction::SyncWithActual) => true,
-        (Stage::Revert, ChangeAction::Add) => same_kind && !adopted.contains_key(logical_id),
+        (Stage::Revert, ChangeAction::SyncWithActual) => !missed,
+        (Stage::Revert, ChangeAction::Add) => same_kind && missed,
+        (Stage::Revert, ChangeAction::Modify) if missed => same_kind && *deleted,
         (Stage::Revert, ChangeAction::Modify) => {
-            let made_again = || same_kind && *deleted && !adopted.contains_key(logical_id);
             let taken = || adopted.contains_key(logical_id) && harmless();
             // What names a resource that is made again must learn its new id.
             let follows = || {
@@ -100,7 +102,7 @@ fn expected(
                             })
                     })
             };
-            made_again() || taken() || follows()
+            taken() || follows()
         }
         _ => false,
     }

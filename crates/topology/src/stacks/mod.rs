@@ -30,7 +30,7 @@ pub use advice::{Advice, advise};
 pub use changes::{Change, ChangeAction, judge};
 pub use commands::commands;
 pub use drift::{Difference, DriftStatus, ResourceDrift, StandIn};
-pub use repair::{ChangeSet, Gone, Import, Repair, Stage, TemplateSource, repair, unsure};
+pub use repair::{ChangeSet, Gone, Import, Repair, Stage, TemplateSource, contested, repair, unsure};
 pub use template::TemplateError;
 
 use crate::core::ResourceId;

@@ -5,7 +5,7 @@ use super::template::{self, TemplateError};
 use super::{DriftStatus, ResourceDrift, StandIn, import_key};
 use crate::core::{LogicalId, ResourceId, StackId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a stack needs to be in line again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +102,12 @@ pub fn unsure(drifts: &[ResourceDrift], stand_ins: &[StandIn]) -> Vec<LogicalId>
         .filter(|drift| may_be_stood_in(drift) && !known(drift))
         .map(|drift| drift.logical_id.clone())
         .collect()
+}
+
+/// What would stand in for more than one resource: at most one of those is true, and nobody can say which.
+pub fn contested(stand_ins: &[StandIn]) -> BTreeSet<ResourceId> {
+    let others = |one: &StandIn| stand_ins.iter().any(|it| it.id == one.id && it.logical_id != one.logical_id);
+    stand_ins.iter().filter(|one| others(one)).map(|one| one.id.clone()).collect()
 }
 
 impl Repair {
