@@ -124,9 +124,10 @@ pub fn judge(
 ) -> Vec<Verdict> {
     let pause = pause(key, standing);
     let mut budget = Budget::new(items, standing, limits);
+    let makes = only_make(items);
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(items.len());
-    for item in items {
-        let own = brakes(item, key, pause, standing, run, stacks, limits);
+    for (item, makes) in items.iter().zip(makes) {
+        let own = brakes(item, makes, key, pause, standing, run, stacks, limits);
         let verdict = match own {
             Some(verdict) => verdict,
             None => match item.needs.iter().find(|needed| verdicts.get(**needed) != Some(&Verdict::Go)) {
@@ -139,10 +140,28 @@ pub fn judge(
     verdicts
 }
 
-/// The stacks whose status decides something: those of steps that would go ahead and do not remove an exposure.
+/// The stacks whose status decides something: those of steps that would go ahead, and do not remove an exposure or do so by making
+/// something.
 pub fn stacks_to_ask(items: &[Item], verdicts: &[Verdict]) -> BTreeSet<StackId> {
-    let open = items.iter().zip(verdicts).filter(|(item, verdict)| !item.contains && **verdict == Verdict::Go);
-    open.filter_map(|(item, _)| item.stack.clone()).collect()
+    let decides = items.iter().zip(only_make(items)).map(|(item, makes)| !item.contains || makes);
+    let open =
+        items.iter().zip(verdicts).zip(decides).filter(|((_, verdict), decides)| *decides && **verdict == Verdict::Go);
+    open.filter_map(|((item, _), _)| item.stack.clone()).collect()
+}
+
+/// Which steps make something on which nothing but such steps depends. A stack that is being deleted would fail at what they make.
+fn only_make(items: &[Item]) -> Vec<bool> {
+    let mut makes: Vec<bool> = items.iter().map(|item| item.effect == Effect::Add).collect();
+    for (index, item) in items.iter().enumerate().rev() {
+        if makes.get(index) != Some(&true) {
+            for needed in &item.needs {
+                if let Some(needed) = makes.get_mut(*needed) {
+                    *needed = false;
+                }
+            }
+        }
+    }
+    makes
 }
 
 /// Whether all that does not go ahead was ordered by a person or comes from a deploy under way. `false` when all goes ahead.
@@ -180,8 +199,10 @@ pub(crate) fn pause<'a>(key: &LoopKey, standing: &'a Standing) -> Option<&'a Dir
     })
 }
 
+#[allow(clippy::too_many_arguments, reason = "each is a fact of its own, and there is one caller")]
 fn brakes(
     item: &Item,
+    makes: bool,
     key: &LoopKey,
     pause: Option<&Directive>,
     standing: &Standing,
@@ -216,11 +237,13 @@ fn brakes(
             return Some(hold(Brake::Flapping, trip.why, remedy));
         }
     }
-    if item.contains {
+    let stack = item.stack.as_ref()?;
+    let view = stacks.get(stack)?;
+    // An exposure waits for no stack; only what would be made anew is no use to one that is being deleted, and in its way.
+    if item.contains && !(makes && *view == StackView::Busy(StackStatus::Deleting)) {
         return None;
     }
-    let stack = item.stack.as_ref()?;
-    match stacks.get(stack)? {
+    match view {
         StackView::Settled => None,
         StackView::Busy(status) => {
             let status = match status {

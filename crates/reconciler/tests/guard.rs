@@ -112,6 +112,29 @@ fn stacks() {
 }
 
 #[test]
+fn nothing_is_made_for_a_stack_that_is_being_deleted_but_what_a_removal_depends_on() {
+    let owned = |item: Item, needs: &[usize]| Item { stack: Some("arn:stack".into()), needs: needs.into(), ..item };
+    let made = |resource: &str| Item { contains: true, ..item(resource, Effect::Add) };
+    let table = [
+        // A table, and a subnet put on it.
+        (vec![owned(made("rtb-1"), &[]), owned(made("subnet-1"), &[0])], ["hold Stack", "hold Stack"]),
+        // A rule, without which a wider one cannot go.
+        (vec![owned(made("sg-1"), &[]), owned(exposure("sg-1"), &[0])], ["go", "go"]),
+    ];
+    for (items, expected) in table {
+        let verdicts = judge(&items, &key(), &Standing::at(NOW), "r", &BTreeMap::new(), &Limits::default());
+        let asked = !stacks_to_ask(&items, &verdicts).is_empty();
+        assert_eq!(asked, expected == ["hold Stack", "hold Stack"], "{expected:?}");
+        for (status, expected) in
+            [(StackStatus::Deleting, expected), (StackStatus::InProgress("UPDATE_IN_PROGRESS".into()), ["go", "go"])]
+        {
+            let stacks = BTreeMap::from([("arn:stack".into(), StackView::Busy(status))]);
+            assert_eq!(judged(&items, &Standing::at(NOW), &stacks), expected);
+        }
+    }
+}
+
+#[test]
 fn only_stacks_that_decide_something_are_asked() {
     let owned = |item: Item, stack: &str| Item { stack: Some(stack.into()), ..item };
     let items = [

@@ -637,6 +637,17 @@ fn one_of_another_kind_goes_when_the_new_one_is_as_declared() {
 }
 
 #[test]
+fn what_a_stack_adopted_is_not_ours_any_more() {
+    let mut network = Network::build(declared("\n      logs: { type: interface, tiers: [private] }\n"));
+    let adopted = network.id("logs");
+    network.cloud.endpoints.get_mut(&adopted).unwrap().stack = Some("arn:stack".into());
+    network.desired = declared("\n      s3: gateway\n");
+    network.pass(3600);
+    let plan = network.plan();
+    assert!(!plan.steps.iter().any(|step| matches!(step.action, Change::Delete { .. })), "{plan}");
+}
+
+#[test]
 fn a_retired_topology_takes_ours_away() {
     let text = "version: 1
 id: shop

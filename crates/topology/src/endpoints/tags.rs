@@ -51,7 +51,8 @@ pub(super) fn claims(endpoint: &ObservedEndpoint, desired: &Desired, vpc: &VpcNa
         && tag(CONTROL) == Some(ControlId::Endpoints.name())
 }
 
-/// Whether Plumbline made it, for this VPC of this topology: the ledger has its id, and its tags agree.
+/// Whether Plumbline made it, for this VPC of this topology: the ledger has its id, and its tags agree. What a stack adopted since is the
+/// stack's.
 pub(super) fn is_ours(endpoint: &ObservedEndpoint, desired: &Desired, vpc: &VpcName, standing: &Standing) -> bool {
-    standing.created.contains_key(&endpoint.id) && claims(endpoint, desired, vpc)
+    standing.created.contains_key(&endpoint.id) && claims(endpoint, desired, vpc) && endpoint.stack.is_none()
 }

@@ -46,12 +46,13 @@ impl Action for Change {
 
     fn effect(&self) -> Effect {
         match self {
-            Self::CreateTable { .. } | Self::CreateRoute { .. } | Self::AttachGateway { .. } => Effect::Add,
-            Self::Associate { .. }
-            | Self::Move { .. }
-            | Self::ReplaceRoute { .. }
-            | Self::PublicOnLaunch { .. }
-            | Self::Dns { .. } => Effect::Change,
+            Self::CreateTable { .. }
+            | Self::Associate { .. }
+            | Self::CreateRoute { .. }
+            | Self::AttachGateway { .. } => Effect::Add,
+            Self::Move { .. } | Self::ReplaceRoute { .. } | Self::PublicOnLaunch { .. } | Self::Dns { .. } => {
+                Effect::Change
+            }
             Self::DeleteTable { .. }
             | Self::Disassociate { .. }
             | Self::DeleteRoute { .. }
