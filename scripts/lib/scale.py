@@ -21,13 +21,16 @@ Row = tuple[str, str, str]
 
 
 def document(number: int) -> str:
-    """One network of the account: every control has something to look at, and nothing to make."""
+    """One network of the account: every control but privatelink has something to look at, and nothing to make."""
     lines = ["version: 1", f"id: net-{number:02}", "environment: production", "mode: enforce", "vpcs:"]
     for vpc in range(VPCS):
         lines += [
             f"  v{vpc}:",
             f"    cidr: 10.{number * VPCS + vpc}.0.0/16",
             "    availability_zones: [a]",
+            "    tiers:",
+            f"      private: {{ route: isolated, subnets: [10.{number * VPCS + vpc}.0.0/20], public_ips: never }}",
+            "    endpoints: { s3: gateway }",
             "    nat: { mode: none }",
             "    flow_logs: []",
             "    security_groups:",
@@ -37,7 +40,7 @@ def document(number: int) -> str:
 
 
 def estate(stage: staging.Stage) -> None:
-    """Makes the VPCs and the groups, as somebody else's stacks would."""
+    """Makes the VPCs and what is in them, as somebody else's stacks would."""
     ec2 = stage.client("ec2")
     for number in range(DOCUMENTS):
         for vpc in range(VPCS):
@@ -48,6 +51,13 @@ def estate(stage: staging.Stage) -> None:
                     {"ResourceType": "vpc", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
                 ],
             )["Vpc"]["VpcId"]
+            ec2.modify_vpc_attribute(VpcId=made, EnableDnsHostnames={"Value": True})
+            subnet = ec2.create_subnet(
+                VpcId=made, CidrBlock=f"10.{number * VPCS + vpc}.0.0/20", AvailabilityZone=f"{staging.REGION}a"
+            )["Subnet"]["SubnetId"]
+            table = ec2.create_route_table(VpcId=made)["RouteTable"]["RouteTableId"]
+            ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+            ec2.create_vpc_endpoint(VpcId=made, ServiceName=f"com.amazonaws.{staging.REGION}.s3", RouteTableIds=[table])
             for group in range(GROUPS):
                 ec2.create_security_group(GroupName=f"g{group}", Description="one of many", VpcId=made)
 

@@ -152,6 +152,9 @@ async fn private_dns_waits_until_the_group_admits_who_uses_it() {
         about(event, "three-tier") && event["detail"]["overall"].to_string().contains("would cut off group ecs-tasks")
     };
     stage.outcome("waits for the group", waits).await;
+    let plan = json!({"topology": "three-tier", "mode": "plan", "reason": "INC-1"});
+    let planned = stage.by_hand("endpoints-plan", plan).await;
+    assert!(planned.to_string().contains("would cut off group ecs-tasks"), "{planned:#}");
     assert_eq!(changes(&stage, mark), Vec::<String>::new(), "not while tasks would be cut off");
 
     let resume = json!({"resume": {"topology": "three-tier", "control": "security-groups", "reason": "INC-1"}});
