@@ -2,9 +2,12 @@
 
 use super::{Desk, Network};
 use crate::{Clock, Fault, Ledger, LoopKey, NetworkStacks, Outbox, Record};
-use topology::render::endpoint_logical_id;
+use topology::render::{association_logical_id, endpoint_logical_id};
 use topology::stacks::{DriftStatus, ResourceDrift, StandIn, stands_in};
 use topology::{ControlId, Effect, LogicalId, Receipt, ResourceId, Topology};
+
+/// How ids of endpoints begin.
+const ENDPOINT: &str = "vpce-";
 
 /// Records of a control that are searched: what stands in was made since the last detection.
 const RECORDS: usize = 100;
@@ -52,23 +55,28 @@ fn made_for(record: &Record, drift: &ResourceDrift, prefix: &str, topology: &Top
     let for_it = match stands_for(&record.intent.action) {
         Some(logical) => logical == drift.logical_id.as_str(),
         None => match named(record, &made, topology) {
-            Some(logical) => logical == drift.logical_id,
-            None => drift.physical_id.as_ref().is_some_and(|gone| seen(record, gone, prefix)),
+            Some(logical) if logical == drift.logical_id => true,
+            // An endpoint's name is its own; a subnet's association may have another logical id in a stack that somebody wrote.
+            Some(_) if made.as_str().starts_with(ENDPOINT) => false,
+            Some(_) | None => drift.physical_id.as_ref().is_some_and(|gone| seen(record, gone, prefix)),
         },
     };
     for_it.then_some(made)
 }
 
-/// The logical id of the declared endpoint whose name a record bears.
+/// The logical id of what is declared under the name that a record bears: of the endpoint, or of the subnet's association.
 fn named(record: &Record, made: &ResourceId, topology: &Topology) -> Option<LogicalId> {
-    // A subnet may be called like an endpoint.
-    if !made.as_str().starts_with("vpce-") {
-        return None;
-    }
+    let name = &record.intent.name;
     topology.vpcs.iter().find_map(|(vpc, declared)| {
-        let mut endpoints = declared.endpoints.iter().flatten().map(|(endpoint, _)| endpoint);
-        let its = endpoints.find(|endpoint| record.intent.name == format!("{vpc}/{endpoint}"))?;
-        Some(endpoint_logical_id(vpc, its))
+        // A subnet may be called like an endpoint.
+        if made.as_str().starts_with(ENDPOINT) {
+            let mut endpoints = declared.endpoints.iter().flatten().map(|(endpoint, _)| endpoint);
+            let its = endpoints.find(|endpoint| *name == format!("{vpc}/{endpoint}"))?;
+            return Some(endpoint_logical_id(vpc, its));
+        }
+        let (tier, _, subnet) =
+            declared.subnets().find(|(tier, _, subnet)| *name == format!("{vpc}/{tier}-{}", subnet.zone))?;
+        Some(association_logical_id(vpc, tier.as_str(), subnet.zone.as_str()))
     })
 }
 

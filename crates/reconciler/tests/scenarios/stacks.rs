@@ -249,9 +249,15 @@ impl Test {
 
     /// The same under another name, with what its action says, and after calls that ended these.
     async fn stand_in_as(&self, name: &str, logical: Option<&str>, calls: Calls) {
+        self.stand_in_of("vpce", name, logical, calls).await;
+    }
+
+    /// The same of another kind.
+    async fn stand_in_of(&self, kind: &str, name: &str, logical: Option<&str>, calls: Calls) {
+        let (old, new) = (format!("{kind}-0ld"), format!("{kind}-new"));
         self.formation.change(&self.stack(), |stack| {
-            stack.there.remove("vpce-0ld");
-            stack.there.insert("vpce-new".into());
+            stack.there.remove(old.as_str());
+            stack.there.insert(new.as_str().into());
         });
         let world = &self.world;
         let key = LoopKey { place: place(), topology: "shop".into(), control: ControlId::Nat };
@@ -271,7 +277,7 @@ impl Test {
             at: now,
         };
         let token: ClientToken = world.ledger.intend(&lease, &intent).await.unwrap().unwrap();
-        let receipt = Receipt { created: vec!["vpce-new".into()], ..Receipt::default() };
+        let receipt = Receipt { created: vec![new.as_str().into()], ..Receipt::default() };
         world.ledger.settle(&key, &token, &Ok(receipt), None, now).await.unwrap();
         world.ledger.release(lease, now).await.unwrap();
         world.ledger.note_made(&place(), &"shop".into(), now).await.unwrap();
@@ -413,6 +419,23 @@ async fn what_stands_in_is_known_by_its_action_or_by_its_name_and_by_nothing_els
         let events = test.world.outbox.take().events;
         let advice = told(&events, "Stack Drift Advice")[0].to_string();
         assert_eq!(advice.contains("stands in its place"), known, "{name} {logical:?} {calls:?}: {advice}");
+    }
+}
+
+/// `DisassociateRouteTable` names no more than the association that goes; the subnet on which the next one was made says whose it is.
+#[tokio::test]
+async fn the_association_of_a_subnet_that_was_put_back_stands_in_by_the_subnets_name() {
+    const ASSOCIATION: &str = "MainPrivateARouteTableAssociation";
+    for (name, known) in [("main/private-a", true), ("main/private-b", false), ("main/logs", false)] {
+        let test = Test::new("").await;
+        test.formation.change(&test.stack(), |stack| {
+            let its = ("AWS::EC2::SubnetRouteTableAssociation".to_owned(), "rtbassoc-0ld".into());
+            stack.resources.insert(ASSOCIATION.into(), its);
+        });
+        test.stand_in_of("rtbassoc", name, None, &[]).await;
+        test.until("has drifted").await;
+        let advice = told(&test.world.outbox.take().events, "Stack Drift Advice")[0].to_string();
+        assert_eq!(advice.contains("stands in its place"), known, "{name}: {advice}");
     }
 }
 

@@ -52,6 +52,11 @@ pub fn endpoint_logical_id(vpc: &VpcName, endpoint: &EndpointName) -> LogicalId 
     endpoints::endpoint_id(vpc, endpoint).into()
 }
 
+/// The logical id under which a rendered stack holds the association of a tier's subnet in a zone with its route table.
+pub fn association_logical_id(vpc: &VpcName, tier: &str, zone: &str) -> LogicalId {
+    network::association_id(vpc, tier, zone).into()
+}
+
 /// The template of a topology's network.
 ///
 /// # Errors

@@ -21,6 +21,10 @@ pub(crate) fn table_id(vpc: &VpcName, tier: &str, zone: &str) -> String {
     logical(&[vpc.as_str(), tier, zone], "RouteTable")
 }
 
+pub(super) fn association_id(vpc: &VpcName, tier: &str, zone: &str) -> String {
+    format!("{}Association", table_id(vpc, tier, zone))
+}
+
 pub(crate) fn gateway_id(vpc: &VpcName) -> String {
     logical(&[vpc.as_str()], "InternetGateway")
 }
@@ -69,7 +73,7 @@ pub(super) fn vpc(template: &mut Template, name: &VpcName, vpc: &Vpc) -> Result<
         template.resource(table_id.clone(), Resource::new("AWS::EC2::RouteTable", properties))?;
         let properties = json!({ "SubnetId": reference(&subnet_id), "RouteTableId": reference(&table_id) });
         let association = Resource::new("AWS::EC2::SubnetRouteTableAssociation", properties);
-        template.resource(format!("{table_id}Association"), association)?;
+        template.resource(association_id(name, tier, zone), association)?;
         if declared.route == Route::Internet {
             let properties = json!({
                 "RouteTableId": reference(&table_id),
