@@ -356,14 +356,6 @@ def wait_settled(stage: Stage, timeout: float = 180) -> None:
         time.sleep(0.1)
 
 
-def rest(stage: Stage, rounds: int = 20) -> None:
-    """Makes rechecks due that wait, until none does: what is still to come would come into the middle of a test."""
-    for _ in range(rounds):
-        stage.idle()
-        if stage.admin("POST", "due")["messages"] == 0:
-            return
-
-
 @contextmanager
 def signals() -> Iterator[None]:
     """SIGTERM becomes the same exception as Ctrl-C, so that clean-up always runs."""
@@ -394,7 +386,6 @@ def main() -> int:
             assemble(stage, say)
             # Their stacks are known by now: drift is detected once, and not by the first test.
             sweep(stage)
-            rest(stage)
             forget_outcomes(stage)
             a_day_later(stage)
             faulty = faulty_layer(stage)

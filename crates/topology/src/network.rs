@@ -153,6 +153,16 @@ pub enum Via {
     Id(ResourceId),
 }
 
+impl Via {
+    /// Of which kind it is; `None`: of none that is known.
+    pub fn kind(&self) -> Option<TargetKind> {
+        match self {
+            Self::Kind(kind) => Some(*kind),
+            Self::Id(id) => TargetKind::of(id.as_str()),
+        }
+    }
+}
+
 /// The kinds of targets of routes (<https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TargetKind {
@@ -199,9 +209,24 @@ impl TargetKind {
         Self::ALL.iter().find(|(_, _, begins)| *begins == prefix).map(|(kind, _, _)| *kind)
     }
 
+    /// Whether a local route may be led through it
+    /// (<https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html>).
+    pub fn is_appliance(self) -> bool {
+        matches!(self, Self::NetworkInterface | Self::VpcEndpoint)
+    }
+
     /// Whether it stands between the VPC and the internet.
     pub fn is_internet(self) -> bool {
         matches!(self, Self::InternetGateway | Self::EgressOnlyInternetGateway | Self::CarrierGateway)
+    }
+}
+
+/// The option of the AWS CLI's route commands that names a destination of this form.
+pub(crate) fn destination_option(destination: &str) -> &'static str {
+    match destination {
+        list if list.starts_with("pl-") => "--destination-prefix-list-id",
+        six if six.contains(':') => "--destination-ipv6-cidr-block",
+        _ => "--destination-cidr-block",
     }
 }
 

@@ -96,7 +96,8 @@ pub struct Plan<A> {
     /// What a person should know besides, a line each, such as the change of the monthly cost.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// Ids that are gone, each with the resource under which a drift tells of its absence: whoever deleted it is named for that.
+    /// Other ids that calls name, each with the resource under which a drift tells of it: of what is gone, or of what was put in the
+    /// place of something else. Whoever made such a call is named for that.
     #[serde(default)]
     pub aliases: BTreeMap<ResourceId, ResourceId>,
 }

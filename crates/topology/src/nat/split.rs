@@ -6,6 +6,7 @@ use super::posts::{Post, best};
 use super::routes::{Fit, Used};
 use super::{ObservedSubnet, OtherRoute, Routed};
 use crate::core::{Severity, ZoneLetter};
+use crate::network::destination_option;
 use std::collections::BTreeMap;
 
 /// Holds it, with the commands.
@@ -86,12 +87,6 @@ fn other(route: &OtherRoute) -> Option<String> {
         "cagw" => "--carrier-gateway-id",
         _ => return None,
     };
-    let range = if destination.starts_with("pl-") {
-        "--destination-prefix-list-id"
-    } else if destination.contains(':') {
-        "--destination-ipv6-cidr-block"
-    } else {
-        "--destination-cidr-block"
-    };
+    let range = destination_option(destination);
     Some(format!("aws ec2 create-route --route-table-id $table {range} {destination} {flag} {target}"))
 }

@@ -64,24 +64,13 @@ pub(super) fn judge(facts: &Facts<'_>, tier: &DesiredSubnet, route: &ObservedRou
 /// What a route within the VPC is. AWS made it `local`, and it cannot be deleted: it leads there, or through the appliance that the
 /// document puts in between.
 fn within(here: Option<&ExtraRoute>, target: &ResourceId, kind: Option<TargetKind>) -> Is {
-    let appliance = here.filter(|extra| stands_between(extra));
+    let appliance = here.filter(|extra| extra.via.as_ref().and_then(Via::kind).is_some_and(TargetKind::is_appliance));
     match appliance.and_then(kept) {
         Some((_, to)) if to != target => Is::Astray { to: to.clone(), severity: Severity::Drift },
         Some(_) => Is::Fine,
         None if target.as_str() == LOCAL || appliance.is_some_and(|extra| covers(extra, target, kind)) => Is::Fine,
         None => Is::Astray { to: LOCAL.into(), severity: Severity::Drift },
     }
-}
-
-/// Whether a local route may be led through it
-/// (<https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html>).
-fn stands_between(extra: &ExtraRoute) -> bool {
-    let kind = match &extra.via {
-        Some(Via::Kind(kind)) => Some(*kind),
-        Some(Via::Id(id)) => TargetKind::of(id.as_str()),
-        None => None,
-    };
-    matches!(kind, Some(TargetKind::NetworkInterface | TargetKind::VpcEndpoint))
 }
 
 /// A route that is kept: the document says where to and to which target.
@@ -115,11 +104,14 @@ fn severity(route: Route, destination: &str, kind: Option<TargetKind>) -> Severi
 
 /// The worst that a table does to a subnet of a tier; `None`: nothing that the tier must not have.
 pub(super) fn worst(facts: &Facts<'_>, tier: &DesiredSubnet, table: &ObservedTable) -> Option<Severity> {
-    let bad = |route: &ObservedRoute| match judge(facts, tier, route) {
+    table.routes.iter().filter_map(|route| bad(facts, tier, route)).max()
+}
+
+fn bad(facts: &Facts<'_>, tier: &DesiredSubnet, route: &ObservedRoute) -> Option<Severity> {
+    match judge(facts, tier, route) {
         Is::Fine => None,
         Is::Astray { to: _, severity } | Is::Undeclared(severity) => Some(severity),
-    };
-    table.routes.iter().filter_map(bad).max()
+    }
 }
 
 /// The first way that a table gives and the tier must not have.
@@ -128,11 +120,7 @@ pub(super) fn exposure<'t>(
     tier: &DesiredSubnet,
     table: &'t ObservedTable,
 ) -> Option<&'t ObservedRoute> {
-    let exposes = |route: &&ObservedRoute| match judge(facts, tier, route) {
-        Is::Fine => false,
-        Is::Astray { to: _, severity } | Is::Undeclared(severity) => severity == Severity::Exposure,
-    };
-    table.routes.iter().find(exposes)
+    table.routes.iter().find(|route| bad(facts, tier, route) == Some(Severity::Exposure))
 }
 
 /// Whether a subnet of a tier may have a route that is about to be made.

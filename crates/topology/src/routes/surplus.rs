@@ -5,6 +5,7 @@ use super::planner::{Builder, Rank};
 use super::reach::exposure;
 use super::{Change, ObservedRoute, ObservedTable};
 use crate::core::{ResourceId, Severity, Step};
+use crate::network::destination_option;
 
 /// Ours that is nobody's own and that nothing uses.
 pub(super) fn tables(builder: &mut Builder<'_>, facts: &Facts<'_>, seats: &[Seat<'_>]) {
@@ -70,11 +71,7 @@ fn hold(
         "without it {subnet} would use {}, the VPC's main route table, where {destination} leads to {target}",
         main.id
     );
-    let range = match destination {
-        list if list.starts_with("pl-") => "--destination-prefix-list-id",
-        six if six.contains(':') => "--destination-ipv6-cidr-block",
-        _ => "--destination-cidr-block",
-    };
+    let range = destination_option(destination);
     let remedy = format!(
         "if nobody needs that way: aws ec2 delete-route --route-table-id {} {range} {destination}; or give {subnet} another table: \
          aws ec2 replace-route-table-association --association-id {association} --route-table-id rtb-…; or delete the subnet with \

@@ -117,23 +117,16 @@ fn fits(
         let title = format!("the default route of this tier leads to {owner}");
         check.wrong(span, "extra-route", title, "leave it out here, or write `route: isolated` in this tier");
     }
-    let appliance = matches!(target.and_then(kind), Some(TargetKind::NetworkInterface | TargetKind::VpcEndpoint));
+    let appliance = target.and_then(Via::kind).is_some_and(TargetKind::is_appliance);
     if !appliance && vpc.is_some_and(|vpc| vpc.to_string() == range) {
         let help = "leave it out: AWS routes within the VPC; a part of its range may be written";
         check.wrong(span, "extra-route", format!("`{range}` is the VPC itself"), help);
     }
 }
 
-fn kind(target: &Via) -> Option<TargetKind> {
-    match target {
-        Via::Kind(kind) => Some(*kind),
-        Via::Id(id) => TargetKind::of(id.as_str()),
-    }
-}
-
 /// The tier's `route` says which way to the internet it has; an extra route may not say otherwise.
 fn leads(check: Check<'_>, target: &Via, span: Span, route: Option<&model::Route>, ranged: bool) {
-    let kind = kind(target);
+    let kind = target.kind();
     let open = match kind {
         Some(TargetKind::InternetGateway | TargetKind::CarrierGateway) => route == Some(&model::Route::Internet),
         Some(TargetKind::EgressOnlyInternetGateway | TargetKind::NatGateway) => route != Some(&model::Route::Isolated),
