@@ -36,8 +36,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if (folder / "Cargo.toml").is_file())
 # Calls to Plumbline's own parts: the rest are calls to the network's.
 OURS = ("dynamodb:", "sqs:", "sns:", "events:", "logs:CreateLogStream", "logs:PutLogEvents")
-START, END = "<!-- measured -->", "<!-- /measured -->"
-SCALE, SCALE_END = "<!-- measured: scale -->", "<!-- /measured: scale -->"
+# What is measured, each with its part of the page. `scale` takes minutes, and is asked for by name.
+FUNCTIONS_PART, REPAIRS_PART, SCALE_PART = "functions", "repairs", "scale"
 
 Row = tuple[str, str, str]
 
@@ -327,10 +327,11 @@ def clean_to_green() -> list[Row]:
         return [("fresh clone to green", f"{(time.monotonic() - began) / 60:.1f} min", "≤ 30 min")]
 
 
-def write(rows: list[Row], begin: str = START, end: str = END) -> None:
+def write(rows: list[Row], part: str) -> None:
     """Replaces a measured part of docs/performance.md."""
     page = ROOT / "docs" / "performance.md"
     text = page.read_text()
+    begin, end = f"<!-- measured: {part} -->", f"<!-- /measured: {part} -->"
     lines = [
         f"Measured {datetime.now():%Y-%m-%d} on: {machine()}.",
         "",
@@ -348,42 +349,55 @@ def show(rows: list[Row]) -> None:
         print(f"{what:<80} {value:<40} {hold}")
 
 
+def measure_deployed(parts: set[str], starts_each: int, repairs: int) -> dict[str, list[Row]]:
+    """What is measured with Plumbline deployed on a local cloud, by part."""
+    rows: dict[str, list[Row]] = {}
+    stage = staging.start(Path(tempfile.mkdtemp(prefix="plumbline-bench-")) / "localcloud.log")
+    try:
+        with staging.signals():
+            staging.assemble(stage, lambda _: None)
+            stage.idle(60)
+            if FUNCTIONS_PART in parts:
+                print("functions…", file=sys.stderr, flush=True)
+                rows[FUNCTIONS_PART] = measure_functions(stage, starts_each)
+            if REPAIRS_PART in parts:
+                rows[REPAIRS_PART] = []
+                for control in staging.controls(stage):
+                    print(f"repairs by {control}…", file=sys.stderr, flush=True)
+                    rows[REPAIRS_PART] += measure_repairs(stage, control, repairs)
+    finally:
+        stage.stop()
+    return rows
+
+
 def main() -> int:
     """Measures and prints; `--write` updates the page."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument(
-        "what", nargs="?", choices=["all", "scale"], default="all", help="`scale`: a large account only"
+        "what",
+        nargs="?",
+        choices=["all", FUNCTIONS_PART, REPAIRS_PART, SCALE_PART],
+        default="all",
+        help="functions (sizes, starts, memory: release builds), repairs (default: both); scale: a large account",
     )
     parser.add_argument("--starts", type=int, default=21, help="starts of each binary (default 21)")
     parser.add_argument("--repairs", type=int, default=40, help="repairs through the deployed functions (default 40)")
     parser.add_argument("--clean-to-green", action="store_true", help="also time scripts/test in a fresh clone (long)")
     parser.add_argument("--write", action="store_true", help="write the numbers into docs/performance.md")
     arguments = parser.parse_args()
-    if arguments.what == "scale":
-        counted = scale.measure()
-        show(counted)
+    if arguments.what == SCALE_PART:
+        rows = {SCALE_PART: scale.measure()}
+    else:
+        parts = {FUNCTIONS_PART, REPAIRS_PART} if arguments.what == "all" else {arguments.what}
+        rows = measure_deployed(parts, arguments.starts, arguments.repairs)
+        if FUNCTIONS_PART in parts:
+            rows[FUNCTIONS_PART] += measure_planning()
+    for part, measured in rows.items():
+        show(measured)
         if arguments.write:
-            write(counted, SCALE, SCALE_END)
-        return 0
-    rows: list[Row] = []
-    stage = staging.start(Path(tempfile.mkdtemp(prefix="plumbline-bench-")) / "localcloud.log")
-    try:
-        with staging.signals():
-            staging.assemble(stage, lambda _: None)
-            stage.idle(60)
-            print("functions…", file=sys.stderr, flush=True)
-            rows += measure_functions(stage, arguments.starts)
-            for control in staging.controls(stage):
-                print(f"repairs by {control}…", file=sys.stderr, flush=True)
-                rows += measure_repairs(stage, control, arguments.repairs)
-    finally:
-        stage.stop()
-    rows += measure_planning()
+            write(measured, part)
     if arguments.clean_to_green:
-        rows += clean_to_green()
-    show(rows)
-    if arguments.write:
-        write(rows)
+        show(clean_to_green())
     return 0
 
 

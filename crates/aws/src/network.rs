@@ -3,6 +3,7 @@
 use crate::clients::{Clients, setting};
 use crate::security_groups::Groups;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use futures_util::{StreamExt, stream};
 use reconciler::{Fault, FaultClass};
 use std::collections::BTreeMap;
 use topology::{ControlId, Receipt, StackId};
@@ -12,6 +13,10 @@ use topology::{ControlId, Receipt, StackId};
 pub(crate) const FILTER_VALUES: usize = 200;
 /// The largest page of the describes that take a page size; fewer pages, fewer tokens of the bucket.
 pub(crate) const PAGE: i32 = 1000;
+
+/// Where AWS answers about one thing a call, so many are asked about at once: more would empty the bucket that the customer's own
+/// tools take from.
+const AT_ONCE: usize = 4;
 
 /// The adapter behind `Observe`, `Apply`, `Locate` and `Stacks`.
 #[derive(Clone, Debug)]
@@ -36,6 +41,11 @@ impl Network {
     pub fn read_only(&self) -> Self {
         Self { clients: self.clients.read_only(), ..self.clone() }
     }
+}
+
+/// Waits for all of these, of which a few run at once. The answers come in their order.
+pub(crate) async fn each<A: Future>(asked: Vec<A>) -> Vec<A::Output> {
+    stream::iter(asked).buffered(AT_ONCE).collect().await
 }
 
 /// A filter of a describe.

@@ -3,7 +3,7 @@
 use super::mapping;
 use crate::clients::Regional;
 use crate::errors::{bad_answer, fault};
-use crate::network::{FILTER_VALUES, PAGE, filter};
+use crate::network::{FILTER_VALUES, PAGE, each, filter};
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::types::ServiceField;
 use ipnet::Ipv4Net;
@@ -23,7 +23,7 @@ const SERVICES: usize = 10;
 
 /// What EC2 says of the VPCs.
 pub(super) struct Estate {
-    pub(super) subnets: BTreeMap<ResourceId, (VpcId, Ipv4Net)>,
+    pub(super) subnets: Subnets,
     /// The groups that tiers name.
     pub(super) groups: BTreeMap<ResourceId, (VpcId, String)>,
     /// Those in managed subnets.
@@ -38,38 +38,61 @@ pub(super) async fn estate(
 ) -> Result<Estate, Fault> {
     let ids: BTreeSet<&str> = wanted.values().map(|id| id.as_str()).collect();
     let ids: Vec<&str> = ids.into_iter().collect();
-    let mut subnets: BTreeMap<ResourceId, (VpcId, Ipv4Net)> = BTreeMap::new();
-    for chunk in ids.chunks(FILTER_VALUES) {
-        const OPERATION: &str = "DescribeSubnets";
+    let there = async {
+        let subnets = subnets(clients, &ids).await?;
+        let interfaces = interfaces(clients, desired, wanted, &subnets).await?;
+        Ok((subnets, interfaces))
+    };
+    let ((subnets, interfaces), groups) = tokio::try_join!(there, groups(clients, desired, wanted, &ids))?;
+    Ok(Estate { subnets, groups, interfaces })
+}
+
+/// Each subnet with its VPC and its range.
+type Subnets = BTreeMap<ResourceId, (VpcId, Ipv4Net)>;
+
+async fn subnets(clients: &Regional, vpcs: &[&str]) -> Result<Subnets, Fault> {
+    const OPERATION: &str = "DescribeSubnets";
+    let mut found = Subnets::new();
+    for chunk in vpcs.chunks(FILTER_VALUES) {
         let by = filter("vpc-id", chunk.iter().copied());
         let mut pages = clients.ec2.describe_subnets().filters(by).max_results(PAGE).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| fault(OPERATION, &error))?;
             for subnet in page.subnets() {
-                subnets.extend(mapping::subnet(subnet).map_err(|problem| bad_answer(OPERATION, problem))?);
+                found.extend(mapping::subnet(subnet).map_err(|problem| bad_answer(OPERATION, problem))?);
             }
         }
     }
+    Ok(found)
+}
+
+/// Those in managed subnets.
+async fn interfaces(
+    clients: &Regional,
+    desired: &Desired,
+    wanted: &BTreeMap<&VpcName, &VpcId>,
+    subnets: &Subnets,
+) -> Result<Vec<Interface>, Fault> {
+    const OPERATION: &str = "DescribeNetworkInterfaces";
     let managed = |vpc: &VpcId, range: Ipv4Net| {
         let names = wanted.iter().filter(|(_, id)| **id == vpc).map(|(name, _)| *name);
         names.filter_map(|name| desired.vpcs.get(name)).any(|declared| declared.holds(range))
     };
     let managed: Vec<&str> =
         subnets.iter().filter(|(_, (vpc, range))| managed(vpc, *range)).map(|(id, _)| id.as_str()).collect();
-    let mut interfaces = vec![];
+    let mut found = vec![];
     for chunk in managed.chunks(FILTER_VALUES) {
-        const OPERATION: &str = "DescribeNetworkInterfaces";
         let by = filter("subnet-id", chunk.iter().copied());
         let mut pages = clients.ec2.describe_network_interfaces().filters(by).max_results(PAGE).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| fault(OPERATION, &error))?;
             for interface in page.network_interfaces() {
                 let read = mapping::interface(interface);
-                interfaces.push(read.ok_or_else(|| bad_answer(OPERATION, "an interface without an id or a subnet"))?);
+                found.push(read.ok_or_else(|| bad_answer(OPERATION, "an interface without an id or a subnet"))?);
             }
         }
     }
-    Ok(Estate { groups: groups(clients, desired, wanted, &ids).await?, subnets, interfaces })
+    Ok(found)
 }
 
 /// The groups that tiers name: no call where none does.
@@ -123,8 +146,8 @@ pub(super) async fn services(clients: &Regional) -> Result<Vec<Service>, Fault> 
         clusters.extend(page.map_err(|error| fault("ListClusters", &error))?.cluster_arns().to_vec());
     }
     let mut found = vec![];
-    for cluster in &clusters {
-        found.extend(services_of(clients, cluster).await?);
+    for services in each(clusters.iter().map(|cluster| services_of(clients, cluster)).collect()).await {
+        found.extend(services?);
     }
     Ok(found)
 }

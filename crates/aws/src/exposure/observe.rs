@@ -27,14 +27,21 @@ impl Observe<Exposure> for Network {
                 return Observed { vpcs: unknown(&wanted, &fault), databases, services, balancers };
             }
         };
-        let vpcs = match listing::estate(&clients, desired, &wanted).await {
-            Ok(estate) => assembled(&wanted, estate),
-            Err(fault) => unknown(&wanted, &fault),
-        };
-        let databases = listing::databases(&clients).await.map_err(|fault| unseen(&fault));
-        let services = listing::services(&clients).await.map_err(|fault| unseen(&fault));
-        let balancers = listing::balancers(&clients).await.map_err(|fault| unseen(&fault));
-        Observed { vpcs, databases, services, balancers }
+        let (estate, databases, services, balancers) = tokio::join!(
+            listing::estate(&clients, desired, &wanted),
+            listing::databases(&clients),
+            listing::services(&clients),
+            listing::balancers(&clients),
+        );
+        Observed {
+            vpcs: match estate {
+                Ok(estate) => assembled(&wanted, estate),
+                Err(fault) => unknown(&wanted, &fault),
+            },
+            databases: databases.map_err(|fault| unseen(&fault)),
+            services: services.map_err(|fault| unseen(&fault)),
+            balancers: balancers.map_err(|fault| unseen(&fault)),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::mapping::observed;
 use crate::clients::Regional;
 use crate::errors::{bad_answer, fault, unseen};
-use crate::network::{FILTER_VALUES, Network, PAGE, filter, stack, tags};
+use crate::network::{FILTER_VALUES, Network, PAGE, each, filter, stack, tags};
 use reconciler::{Bound, Fault, Observe};
 use std::collections::{BTreeMap, BTreeSet};
 use topology::flow_logs::{Desired, FlowLogs, Observed, ObservedGroup, ObservedLog, ObservedVpc};
@@ -25,7 +25,8 @@ impl Observe<FlowLogs> for Network {
             Ok(clients) => clients,
             Err(fault) => return blind(&wanted, &fault, role),
         };
-        let (vpcs, mut logs) = match looked_at(&clients, place, &ids).await {
+        let (looked, groups) = tokio::join!(looked_at(&clients, place, &ids), groups(&clients, desired));
+        let (vpcs, mut logs) = match looked {
             Ok(seen) => seen,
             Err(fault) => return blind(&wanted, &fault, role),
         };
@@ -37,7 +38,7 @@ impl Observe<FlowLogs> for Network {
             });
             (name.clone(), seen.map_or(Seen::Absent, Seen::Present))
         });
-        Observed { vpcs: assembled.collect(), groups: groups(&clients, desired).await, role }
+        Observed { vpcs: assembled.collect(), groups, role }
     }
 }
 
@@ -90,8 +91,8 @@ async fn groups(clients: &Regional, desired: &Desired) -> BTreeMap<String, Seen<
         by_prefix.entry(if name.starts_with(&own) { &own } else { name }).or_default().push(name);
     }
     let mut groups = BTreeMap::new();
-    for (prefix, names) in by_prefix {
-        let found = groups_of(clients, prefix).await;
+    let answers = each(by_prefix.keys().map(|prefix| groups_of(clients, prefix)).collect()).await;
+    for (names, found) in by_prefix.into_values().zip(answers) {
         groups.extend(names.into_iter().map(|name| {
             let seen = match &found {
                 Ok(found) => found.get(name).copied().map_or(Seen::Absent, Seen::Present),

@@ -3,7 +3,7 @@
 use super::mapping::{self, Unreadable};
 use crate::clients::Regional;
 use crate::errors::fault;
-use crate::network::{FILTER_VALUES, filter};
+use crate::network::{FILTER_VALUES, each, filter};
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
 use reconciler::{Fault, FaultClass};
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,19 +90,19 @@ pub(super) async fn principals(
     clients: &Regional,
     services: &BTreeSet<&ResourceId>,
 ) -> Result<BTreeMap<ResourceId, BTreeSet<String>>, Fault> {
+    each(services.iter().map(|id| principals_of(clients, id)).collect()).await.into_iter().collect()
+}
+
+async fn principals_of(clients: &Regional, service: &ResourceId) -> Result<(ResourceId, BTreeSet<String>), Fault> {
     const OPERATION: &str = "DescribeVpcEndpointServicePermissions";
-    let mut found = BTreeMap::new();
-    for id in services {
-        let request = clients.ec2.describe_vpc_endpoint_service_permissions().service_id(id.as_str());
-        let mut pages = request.into_paginator().send();
-        let mut all = BTreeSet::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| fault(OPERATION, &error))?;
-            all.extend(page.allowed_principals().iter().filter_map(|one| Some(one.principal()?.to_owned())));
-        }
-        found.insert((*id).clone(), all);
+    let request = clients.ec2.describe_vpc_endpoint_service_permissions().service_id(service.as_str());
+    let mut pages = request.into_paginator().send();
+    let mut all = BTreeSet::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| fault(OPERATION, &error))?;
+        all.extend(page.allowed_principals().iter().filter_map(|one| Some(one.principal()?.to_owned())));
     }
-    Ok(found)
+    Ok((service.clone(), all))
 }
 
 /// The same answer will not read better the next time.

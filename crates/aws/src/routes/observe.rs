@@ -1,9 +1,9 @@
-//! Observing: four calls at once, whatever the number of subnets and routes, and one for each declared DNS attribute of a VPC.
+//! Observing: four calls, whatever the number of subnets and routes, and one for each declared DNS attribute of a VPC, all at once.
 
 use super::mapping;
 use crate::clients::Regional;
 use crate::errors::{bad_answer, fault, unseen};
-use crate::network::{FILTER_VALUES, Network, filter, stack, tags};
+use crate::network::{FILTER_VALUES, Network, each, filter, stack, tags};
 use crate::route_tables::route_tables;
 use aws_sdk_ec2::types::{Vpc, VpcAttributeName};
 use reconciler::{Bound, Fault, Observe};
@@ -29,25 +29,26 @@ impl Observe<Routes> for Network {
             Ok(clients) => clients,
             Err(fault) => return blind(&wanted, &fault),
         };
-        let (vpcs, subnets, tables, gateways) = tokio::join!(
+        let (vpcs, subnets, tables, gateways, attributes) = tokio::join!(
             vpcs(&clients, &ids),
             subnets(&clients, &bound.place.region, &ids),
             tables(&clients, &ids),
             gateways(&clients),
+            each(wanted.values().map(|(id, declared)| dns(&clients, id, declared)).collect()),
         );
         let mut found = match vpcs {
             Ok(found) => found,
             Err(fault) => return Observed { gateways: seen(gateways), ..blind(&wanted, &fault) },
         };
         let mut observed = BTreeMap::new();
-        for (name, (id, declared)) in wanted {
+        for ((name, (id, _)), dns) in wanted.into_iter().zip(attributes) {
             let seen = match found.remove(id) {
                 None => Seen::Absent,
                 Some(vpc) => Seen::Present(ObservedVpc {
                     id: id.clone(),
                     ranges: mapping::ranges(&vpc),
                     stack: stack(&tags(vpc.tags())),
-                    dns: dns(&clients, id, declared).await,
+                    dns,
                     subnets: of(&subnets, id),
                     tables: of(&tables, id),
                 }),
