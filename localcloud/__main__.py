@@ -33,6 +33,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--nat-pending", type=float, default=0.0, help="seconds a NAT gateway stays pending")
     parser.add_argument("--nat-deleting", type=float, default=0.0, help="seconds a NAT gateway stays deleting")
+    parser.add_argument(
+        "--schedules-by-hand", action="store_true", help="scheduled rules fire when `POST schedule` says so only"
+    )
     parser.add_argument("--log-level", default="WARNING", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     arguments = parser.parse_args(argv)
     return server.run(
@@ -41,6 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         log_level=arguments.log_level,
         nat_pending=arguments.nat_pending,
         nat_deleting=arguments.nat_deleting,
+        schedules_by_hand=arguments.schedules_by_hand,
     )
 
 

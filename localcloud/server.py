@@ -118,6 +118,7 @@ def run(
     log_level: str = "WARNING",
     nat_pending: float = 0.0,
     nat_deleting: float = 0.0,
+    schedules_by_hand: bool = False,
 ) -> int:
     """Serve until SIGTERM or SIGINT; prints one JSON line on standard output when ready."""
     logging.basicConfig(stream=sys.stderr, level=log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -135,6 +136,8 @@ def run(
     log.info("installed %s", ", ".join(installed))
     nat = importlib.import_module(f"{__package__}.ec2.nat_settings")
     nat.settings.start_with(pending=nat_pending, deleting=nat_deleting)
+    if schedules_by_hand:
+        importlib.import_module(f"{__package__}.messaging.event_bus").stop_clock()
 
     def announce() -> None:
         gc.collect()

@@ -140,6 +140,10 @@ def _attachment(_: str, properties: Properties) -> Properties | None:
     return {} if properties.get("VpcId") in attached else None
 
 
+# A detection takes its time at AWS, minutes for a large stack: whoever began it has noted that long before it ends.
+_DETECTING = 0.4
+
+
 def _announced(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The events of a detection (User Guide, "Drift Detection Status Change event detail")."""
 
@@ -170,6 +174,7 @@ def _announced(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
                     },
                 },
                 [stack["StackId"]],
+                after=_DETECTING if over else 0.0,
             )
         return answer
 

@@ -73,9 +73,11 @@ def release(order: str = "recorded") -> int:
     return len(events)
 
 
-def send(source: str, detail_type: str, detail: Mapping[str, Any], resources: list[str] | None = None) -> None:
-    """Put an event of AWS's own on the default bus of the current account and Region, at once and exactly once."""
-    _enqueue([0.0], _entry(source, detail_type, detail, resources), paused=False)
+def send(
+    source: str, detail_type: str, detail: Mapping[str, Any], resources: list[str] | None = None, after: float = 0.0
+) -> None:
+    """Put an event of AWS's own on the default bus of the current account and Region, once, so many seconds later."""
+    _enqueue([after], _entry(source, detail_type, detail, resources), paused=False)
 
 
 def send_api_call(source: str, event_name: str, detail: Mapping[str, Any]) -> None:

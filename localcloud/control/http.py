@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from .. import cloudtrail, faults, lambdas, proxy
 from ..cfn import events as stack_events
+from ..lambdas import event_source
 from ..lambdas.activity import activity
 from ..messaging import event_bus, sqs_messages
 from . import idle, journal, state, switches
@@ -24,7 +25,7 @@ PREFIX = "/_localcloud/"
 _PAUSE = 0.005
 _QUIET_CHECKS = 2
 _LONGEST_WAIT = 300.0
-_SETTLE_SECONDS = 5.0
+_SETTLE_SECONDS = 30.0
 
 Query = dict[str, str]
 Body = dict[str, Any]
@@ -128,6 +129,8 @@ async def _post_restore(app: ModuleType, query: Query, body: Body) -> Any:
         raise Refused(404, f"no snapshot {name!r}", snapshots=state.names())
     began = time.perf_counter()
     stopped = await _stop_everything()
+    if journal.active() or cloudtrail.in_flight() or idle.invocations():
+        raise Refused(409, "something of the old state does not end", idle=idle.breakdown())
     seconds = state.restore(name)
     return {
         "name": name,
@@ -144,7 +147,9 @@ async def _post_due(app: ModuleType, query: Query, body: Body) -> Any:
     known = {name for arn, _ in sqs_messages.queues() for name in (arn, arn.rsplit(":", 1)[-1])}
     if queue is not None and queue not in known:
         raise Refused(404, f"no queue {queue!r}")
-    messages = sqs_messages.make_due(queue, in_flight, set(activity.held_messages))
+    # What the poller has taken and not yet counted as being processed looks as if it had failed.
+    with event_source.poll_lock:
+        messages = sqs_messages.make_due(queue, in_flight, set(activity.held_messages))
     attempts = activity.make_due() if queue is None else 0
     return {"messages": messages, "asynchronous": attempts}
 

@@ -6,9 +6,8 @@ import time
 from typing import Any
 
 from .. import cloudtrail, faults
-from ..lambdas import environments
+from ..lambdas import environments, event_source
 from ..lambdas.activity import activity
-from ..lambdas.event_source import sqs_mappings
 from . import journal
 
 
@@ -19,25 +18,31 @@ def breakdown(ignore_delayed: bool = False, ignore_retries: bool = False) -> dic
     *delayed* (sent with a delay, with the times they are due) or *retrying* (received, failed, and hidden until their
     visibility time-out ends). `ignore_delayed` and `ignore_retries` call idle what only waits for such a time.
     """
-    queues = [_queue(arn) for arn in sorted({mapping["EventSourceArn"] for _, _, mapping in _enabled_mappings()})]
-    with activity.lock:
-        batches = sum(activity.batches.values())
-        running = sum(1 for due in activity.asynchronous.values() if not due)
-        waiting = sorted(due for due in activity.asynchronous.values() if due)
-    executions = invocations()
+    # In the order in which work goes on: what has left one place by now is in a later one, or was seen in the earlier.
     report: dict[str, Any] = {
         "cloudtrail": cloudtrail.in_flight(),
         "cloudtrail_held": cloudtrail.held(),
         "requests": journal.active(),
         "faults": faults.in_flight(),
-        "invocations": executions,
+        "invocations": invocations(),
+    }
+    # The poller takes messages from a queue and only then counts their batch: not in between.
+    with event_source.poll_lock:
+        mapped = sorted({mapping["EventSourceArn"] for _, _, mapping in _enabled_mappings()})
+        queues = [queue for queue in map(_queue, mapped) if queue]
+        with activity.lock:
+            batches = sum(activity.batches.values())
+            running = sum(1 for due in activity.asynchronous.values() if not due)
+            waiting = sorted(due for due in activity.asynchronous.values() if due)
+    report |= {
         "batches": batches,
         "asynchronous": {"running": running, "waiting": waiting},
-        "queues": [queue for queue in queues if queue],
+        "queues": queues,
         "environments": environments(),
         "time": time.time(),
     }
-    busy = report["cloudtrail"] or report["requests"] or report["faults"] or executions or batches or running
+    busy = report["cloudtrail"] or report["requests"] or report["faults"] or report["invocations"]
+    busy = busy or batches or running
     busy = busy or any(queue["visible"] or queue["processing"] for queue in report["queues"])
     if not ignore_retries:
         busy = busy or waiting or any(queue["retrying"] for queue in report["queues"])
@@ -54,7 +59,7 @@ def invocations() -> int:
 
 
 def _enabled_mappings() -> list[tuple[str, str, dict[str, Any]]]:
-    return [found for found in sqs_mappings() if found[2].get("Enabled", True)]
+    return [found for found in event_source.sqs_mappings() if found[2].get("Enabled", True)]
 
 
 def _queue(arn: str) -> dict[str, Any] | None:

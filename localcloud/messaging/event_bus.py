@@ -172,6 +172,13 @@ def fire(name: str, bus: str = "default", account: str | None = None, region: st
     return delivered
 
 
+def stop_clock() -> None:
+    """Scheduled rules fire when `fire` says so, and not by themselves any more."""
+    from ministack.services import eventbridge
+
+    hooks.replace(eventbridge, "_tick_scheduled_rules", lambda: None)
+
+
 def install(app: ModuleType) -> None:
     """Hook the emulator's delivery."""
     from ministack.services import eventbridge, lambda_svc, sns, sqs

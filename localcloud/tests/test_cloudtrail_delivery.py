@@ -53,6 +53,13 @@ def test_every_event_once(bus):
     assert sorted(bus.wait_for(5)) == [f"E{number}" for number in range(5)]
 
 
+def test_an_event_of_aws_may_come_later(bus):
+    """What AWS itself announces comes once, at once or after a time."""
+    for name, after in [("second", 0.2), ("first", 0.0)]:
+        delivery.send("aws.cloudformation", "Status Change", {"eventName": name}, after=after)
+    assert bus.wait_for(2) == ["first", "second"]
+
+
 def test_duplicates(bus):
     """`duplicates` extra copies."""
     settings.update({"duplicates": 2, "delay": 0})

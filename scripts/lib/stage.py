@@ -118,12 +118,15 @@ class Stage:
 
 
 def start(log: Path, nat_seconds: float = 0.2) -> Stage:
-    """Starts a local cloud on a free port of the loopback interface. NAT gateways are pending and deleting so long."""
+    """Starts a local cloud on a free port of the loopback interface. NAT gateways are pending and deleting so long.
+
+    Schedules run when somebody says so: an hourly sweep in between would mend what is to be seen unmended.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     timing = ["--nat-pending", str(nat_seconds), "--nat-deleting", str(nat_seconds)]
     with log.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "localcloud", "--port", "0", *timing],
+            [sys.executable, "-m", "localcloud", "--port", "0", "--schedules-by-hand", *timing],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=stderr,

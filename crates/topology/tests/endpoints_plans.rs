@@ -678,6 +678,10 @@ vpcs:
     network.enforce();
     network.wait(60);
     assert!(network.plan().is_empty() && network.cloud.endpoints.is_empty());
+    let mut gone = network.observe();
+    gone.vpcs.insert("main".into(), Seen::Absent);
+    let plan = Endpoints::plan(&place(), &network.desired, &gone, &network.standing);
+    assert!(plan.is_empty(), "it went with its stack: {plan}");
 }
 
 #[test]

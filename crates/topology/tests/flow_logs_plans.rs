@@ -563,4 +563,7 @@ fn a_retired_topology_loses_what_is_ours() {
     steps
       1. delete our flow log fl-00000000000000002 (main/flow-logs) of vpc-00000000000000001: all traffic every 10 minutes to log group /plumbline/shop/main/flow-logs
     ");
+    let gone = Observed { vpcs: [("main".into(), Seen::Absent)].into(), ..network.observe() };
+    let plan = FlowLogs::plan(&place(), &network.desired, &gone, &network.standing);
+    assert!(plan.is_empty(), "it went with its stack: {plan}");
 }

@@ -717,6 +717,9 @@ fn a_retired_topology_loses_the_tables_that_were_made_for_it() {
     site.round(|_, _| {});
     assert!(!site.nets.tables.contains_key(&ours));
     assert!(site.plan().is_empty(), "and nothing else is touched: {}", site.plan());
+    let mut gone = site.observed();
+    gone.vpcs.insert("main".into(), Seen::Absent);
+    assert!(site.plan_of(&gone).is_empty(), "it went with its stack: {}", site.plan_of(&gone));
 }
 
 #[test]

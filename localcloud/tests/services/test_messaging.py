@@ -114,6 +114,24 @@ def test_a_scheduled_rule_fires_on_demand(cloud):
     assert cloud.admin("POST", "schedule", {"rule": "sweep"})["targets"] == 0
 
 
+def test_schedules_by_hand_do_not_fire_by_themselves(monkeypatch):
+    """`--schedules-by-hand`: a rule whose time has come stays silent."""
+    from ministack.services import eventbridge
+
+    from localcloud.messaging import event_bus
+
+    key = (ACCOUNT, "us-east-1", "sweep")
+    rule = {"Name": "sweep", "State": "ENABLED", "ScheduleExpression": "rate(1 minute)", "CreationTime": 0}
+    monkeypatch.setitem(eventbridge._rules._data, key, rule)
+    monkeypatch.setattr(eventbridge, "_rule_last_fired", {})
+    monkeypatch.setattr(eventbridge, "_tick_scheduled_rules", eventbridge._tick_scheduled_rules)
+    eventbridge._tick_scheduled_rules()
+    assert eventbridge._rule_last_fired.pop(key), "it is due"
+    event_bus.stop_clock()
+    eventbridge._tick_scheduled_rules()
+    assert eventbridge._rule_last_fired == {}
+
+
 def test_sns_delivers_to_a_queue_that_lets_it_in(cloud):
     """SNS to SQS needs a queue policy (Amazon SNS Developer Guide, "Subscribing an Amazon SQS queue")."""
     sns = cloud.client("sns")

@@ -98,14 +98,14 @@ async fn the_partner_is_let_in_at_once_and_one_beyond_its_limit_waits_for_a_pers
     let remedy = held["remedy"].as_str().expect("what to do");
     let command = format!(r#"{{"approve":"{third}","reason":"…"}}"#);
     assert!(remedy.contains(&command), "{remedy}");
-    offer.stage.idle();
+    offer.stage.rest();
     assert_eq!(offer.state(&third).await, Some(ConnectionState::PendingAcceptance));
 
     offer.by_hand(serde_json::from_str(&command).expect("what is told can be typed")).await;
     offer.until(&third, ConnectionState::Available).await;
     let mark = offer.stage.mark();
     offer.stage.ask("privatelink").await;
-    offer.stage.idle();
+    offer.stage.rest();
     assert_eq!(offer.decisions(mark), Vec::<String>::new(), "the approval is remembered");
 }
 
@@ -119,7 +119,7 @@ async fn of_two_that_race_for_the_last_place_one_gets_in() {
     offer.stage.ask("privatelink").await;
     let order = json!({"topology": "privatelink", "mode": "enforce", "reason": "INC-2"});
     offer.stage.by_hand("privatelink", order).await;
-    offer.stage.idle();
+    offer.stage.rest();
     let mut states = [offer.state(&left).await.expect("there"), offer.state(&right).await.expect("there")];
     states.sort();
     assert_eq!(states, [ConnectionState::PendingAcceptance, ConnectionState::Available]);
@@ -133,7 +133,7 @@ async fn a_stranger_waits_and_whoever_let_it_ask_is_undone() {
 
     let held = offer.held(&stranger).await;
     assert!(held["why"].as_str().is_some_and(|why| why.contains("333344445555")), "{held:#}");
-    offer.stage.idle();
+    offer.stage.rest();
     assert_eq!(offer.state(&stranger).await, Some(ConnectionState::PendingAcceptance));
     let refused = connect(&offer.stage, Caller::Stranger, &offer.service).await.expect_err("may not ask any more");
     assert_eq!(refused.code, "InvalidServiceName");
@@ -158,7 +158,7 @@ async fn who_came_in_while_nobody_was_asked_pages_and_goes_when_a_person_says_so
         drifts.is_some_and(|drifts| drifts.iter().any(of))
     };
     offer.stage.outcome("tells of the exposure", exposed).await;
-    offer.stage.idle();
+    offer.stage.rest();
     let modified = offer.stage.ec2(Caller::Root).describe_vpc_endpoint_service_configurations();
     let found = modified.service_ids(&offer.service).send().await.expect("described");
     assert_eq!(found.service_configurations()[0].acceptance_required(), Some(true), "restored");
@@ -168,7 +168,7 @@ async fn who_came_in_while_nobody_was_asked_pages_and_goes_when_a_person_says_so
 
     offer.by_hand(json!({"reject": stranger.as_str(), "reason": "INC-4"})).await;
     offer.until(&stranger, ConnectionState::Rejected).await;
-    offer.stage.idle();
+    offer.stage.rest();
     assert_eq!(offer.state(&partner).await, Some(ConnectionState::Available));
 }
 
@@ -186,7 +186,7 @@ async fn an_answer_that_succeeds_in_part_is_tried_again() {
         offer.stage.admin("POST", "due", None);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    offer.stage.idle();
+    offer.stage.rest();
     assert_eq!(offer.decisions(mark), ["AcceptVpcEndpointConnections"; 2], "once more, and no more");
 }
 
@@ -220,7 +220,7 @@ async fn a_vpc_links_own_service_is_left_alone() {
     offer.stage.ask("privatelink").await;
     let partner = offer.connect(Caller::Partner).await;
     offer.until(&partner, ConnectionState::Available).await;
-    offer.stage.idle();
+    offer.stage.rest();
     assert_eq!(offer.decisions(mark), ["AcceptVpcEndpointConnections"]);
     let theirs = made["service"].as_str().expect("an id");
     let states: Vec<ConnectionState> =

@@ -115,11 +115,7 @@ async fn an_address_is_taken_off_kept_and_put_back_by_hand_under_an_exemption() 
     let id = interface(&stage).await.network_interface_id.expect("an id");
     let order = json!({"exempt": {"resource": id, "for": "4h", "reason": "vendor session"}});
     assert_eq!(stage.by_hand("exposure", order).await["ok"], json!(true));
-    let status = stage.by_hand("exposure-plan", json!({"status": true})).await;
-    let topologies = status["data"]["topologies"].as_array().expect("topologies");
-    let here = topologies.iter().find(|one| one["topology"] == "three-tier").expect("three-tier");
-    let took = |record: &&Value| record["summary"].as_str().is_some_and(|it| it.starts_with("take Elastic IP"));
-    let record = here["records"].as_array().expect("records").iter().find(took).expect("the disassociation");
+    let record = stage.record("exposure", "three-tier", |it| it.starts_with("take Elastic IP")).await;
     let undo = json!({"undo": {"topology": "three-tier", "token": record["token"], "reason": "vendor session"}});
     let undone = stage.by_hand("exposure", undo).await;
     assert_eq!(undone["ok"], json!(true), "{undone:#}");

@@ -197,7 +197,7 @@ async fn somebody_elses_flow_log_stays_even_with_our_tags() {
     }
     let mark = stage.mark();
     stage.ask("hipaa").await;
-    stage.idle();
+    stage.rest();
 
     assert_eq!(logs(&stage, "hipaa").await.len(), 3);
     let deleted = changes(&stage, mark).into_iter().filter(|call| call == "DeleteFlowLogs").count();
@@ -218,6 +218,7 @@ async fn another_declaration_is_made_before_the_old_one_goes() {
         logs.len() == 1 && logs[0].max_aggregation_interval() == Some(600)
     })
     .await;
+    stage.rest();
 
     assert_ne!(ids(&after), ids(&before));
     assert_eq!(changes(&stage, mark), ["CreateFlowLogs", "DeleteFlowLogs"]);

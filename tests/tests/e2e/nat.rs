@@ -216,7 +216,7 @@ async fn everything_is_made_from_nothing_and_nothing_twice() {
     // The first gateway that comes up serves all who have no way out.
     ways.until_so("a way out of every zone", async || ways.ways().await.values().all(Option::is_some)).await;
     ways.until_so("a gateway in every zone", async || ways.available().await.len() == 3).await;
-    stage.idle();
+    stage.rest();
     // These replace gateways that were lost: in production what works is moved back when a person says so.
     let order = json!({"topology": "three-tier", "mode": "enforce", "reason": "INC-6"});
     assert_eq!(stage.by_hand("nat", order).await["ok"], json!(true));
@@ -276,7 +276,7 @@ async fn a_lost_gateway_fails_over_is_replaced_with_its_address_and_fails_back_b
         ways.available().await.iter().any(|one| one.zone == "a" && one.id != lost.id && one.ip == lost.ip)
     })
     .await;
-    stage.idle();
+    stage.rest();
     let now = ways.ways().await;
     assert!(now["a"].as_deref().is_some_and(|zone| zone != "a"), "{now:?}");
     assert_eq!((now["b"].as_deref(), now["c"].as_deref()), (Some("b"), Some("c")));
@@ -377,6 +377,7 @@ async fn a_zone_is_evacuated_by_hand_and_taken_back_by_hand() {
     })
     .await;
     assert_eq!(ways.available().await.len(), 3, "its gateway waits");
+    stage.rest();
 
     let back = json!({"withdraw": {"verb": "evacuate", "resource": zone, "reason": "INC-5 is over"}});
     let answer = stage.by_hand("nat", back).await;
@@ -439,11 +440,7 @@ async fn somebody_elses_gateway_is_never_deleted_nor_its_address_released() {
 
     stage.idle();
     stage.ask("autoscaled-web").await;
-    ways.until_so("rest", async || {
-        stage.idle();
-        stage.admin("POST", "due", None)["messages"] == json!(0)
-    })
-    .await;
+    stage.rest();
 
     let alive: Vec<_> = ways.available().await.into_iter().map(|gateway| gateway.id).collect();
     assert!(alive.contains(&theirs) && alive.len() == 2, "{alive:?}");

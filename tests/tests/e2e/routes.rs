@@ -161,7 +161,7 @@ async fn a_table_that_was_deleted_is_made_again_and_used() {
 }
 
 #[tokio::test]
-async fn a_default_route_that_leads_elsewhere_leads_out_again() {
+async fn a_default_route_that_leads_elsewhere_or_is_gone_leads_out_again() {
     let stage = Stage::restored().await;
     let (ec2, vpc) = (stage.ec2(Caller::Role), stage.vpc("privatelink", "consumer").to_owned());
     let (public, gateway) = (table(&ec2, &vpc, "public-a").await, internet(&ec2, &vpc).await.expect("attached"));
@@ -175,7 +175,11 @@ async fn a_default_route_that_leads_elsewhere_leads_out_again() {
         let default = table.routes().iter().find(|route| route.destination_cidr_block() == Some("0.0.0.0/0"));
         default.and_then(|route| route.gateway_id()).map(str::to_owned)
     };
-    until(&stage, "out", &Some(gateway), leads).await;
+    let out = Some(gateway);
+    until(&stage, "out", &out, leads).await;
+    let delete = ec2.delete_route().route_table_id(id(&public)).destination_cidr_block("0.0.0.0/0");
+    delete.send().await.expect("deleted");
+    until(&stage, "out once more", &out, leads).await;
 }
 
 #[tokio::test]
@@ -206,6 +210,39 @@ async fn attributes_are_set_back_and_the_caller_is_named() {
 }
 
 #[tokio::test]
+async fn a_subnet_that_was_moved_back_is_moved_again_by_hand_under_an_exemption() {
+    let stage = Stage::restored().await;
+    let (ec2, vpc) = (stage.ec2(Caller::User), stage.vpc("three-tier", "main").to_owned());
+    let (own, other) = (table(&ec2, &vpc, "database-a").await, table(&ec2, &vpc, "database-b").await);
+    let subnet = own.associations()[0].subnet_id().expect("a subnet").to_owned();
+    let association = own.associations()[0].route_table_association_id().expect("an id");
+    let replace = ec2.replace_route_table_association().association_id(association).route_table_id(id(&other));
+    replace.send().await.expect("moved");
+    let (home, away) = (Some(id(&own).to_owned()), Some(id(&other).to_owned()));
+    let now = async || used(&ec2, &subnet).await;
+    until(&stage, "back", &home, now).await;
+    stage.rest();
+
+    let record = stage.record("routes", "three-tier", |it| it.contains(&format!("move {subnet} from"))).await;
+    let undo = json!({"undo": {"topology": "three-tier", "token": record["token"], "reason": "a migration"}});
+    let refused = stage.by_hand("routes", undo.clone()).await;
+    assert_eq!(refused["ok"], json!(false), "it would be moved back at once: {refused:#}");
+    let exempt = json!({"exempt": {"resource": subnet, "for": "4h", "reason": "a migration"}});
+    assert_eq!(stage.by_hand("routes", exempt).await["ok"], json!(true));
+    let undone = stage.by_hand("routes", undo).await;
+    assert_eq!(undone["ok"], json!(true), "{undone:#}");
+    assert_eq!(now().await, away);
+    stage.ask("three-tier").await;
+    stage.rest();
+    assert_eq!(now().await, away, "exempt");
+
+    let unexempt = json!({"unexempt": {"resource": subnet, "reason": "the migration is over"}});
+    assert_eq!(stage.by_hand("routes", unexempt).await["ok"], json!(true));
+    stage.ask("three-tier").await;
+    until(&stage, "back again", &home, now).await;
+}
+
+#[tokio::test]
 async fn with_nat_beside_it_neither_undoes_the_other() {
     let stage = Stage::restored().await;
     let (ec2, vpc) = (stage.ec2(Caller::Role), stage.vpc("hipaa", "main").to_owned());
@@ -232,10 +269,10 @@ async fn with_nat_beside_it_neither_undoes_the_other() {
         [leads(table(&ec2, &vpc, "private-a").await), leads(table(&ec2, &vpc, "database-a").await)]
     };
     until(&stage, "the ways out", &[Some(true), None], ways).await;
-    stage.idle();
+    stage.rest();
     let quiet = stage.mark();
     stage.ask("hipaa").await;
-    stage.idle();
+    stage.rest();
     let routing = |since: u64| {
         let calls = stage.calls(since).into_iter().filter(|call| call.is_plumbline_write());
         calls.filter(|call| call.action.contains("Route")).map(|call| call.action).collect::<Vec<_>>()

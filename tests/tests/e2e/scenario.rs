@@ -5,7 +5,7 @@ use crate::config_rule::ConfigRule;
 use crate::deploy::Documents;
 use crate::stage::{ACCOUNT, CONTROL_PLANE, Call, Caller, PATIENCE, Stage};
 use aws::DynamoLedger;
-use reconciler::{LedgerRead, LoopKey};
+use reconciler::{LedgerRead, LoopKey, Settings};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -37,6 +37,9 @@ pub(crate) trait Subject: Sized {
 
 /// How long rechecks are left to their own time: what waits for AWS comes by itself, what was throttled would wait for minutes.
 const POKE: Duration = Duration::from_secs(2);
+
+/// Longer than the SDK waits for an answer: the call is carried out when its caller has tried again.
+const SLOW: Duration = Duration::from_secs(6);
 
 /// The name of the control's function, and of the one that plans without its ending.
 fn function<S: Subject>() -> &'static str {
@@ -76,6 +79,17 @@ fn one_repair<S: Subject>() -> BTreeMap<String, usize> {
 
 /// Waits until the subject is as it was, making rechecks due that would wait for minutes.
 async fn until_mended<S: Subject>(subject: &S, stage: &Stage, before: &[String]) {
+    until_mended_within(subject, stage, before, PATIENCE, false).await;
+}
+
+/// The same, with patience. `failed`: messages that a function gave back are made due, too.
+async fn until_mended_within<S: Subject>(
+    subject: &S,
+    stage: &Stage,
+    before: &[String],
+    patience: Duration,
+    failed: bool,
+) {
     let started = Instant::now();
     let mut poked = started;
     loop {
@@ -83,27 +97,15 @@ async fn until_mended<S: Subject>(subject: &S, stage: &Stage, before: &[String])
         if now == before {
             return;
         }
-        if started.elapsed() > PATIENCE {
+        if started.elapsed() > patience {
             let told = stage.outcomes().await;
             panic!("{} left {now:#?}, not {before:#?}; it said {told:#?}", S::CONTROL);
         }
         if poked.elapsed() > POKE {
             poked = Instant::now();
-            stage.admin("POST", "due", None);
+            stage.admin("POST", "due", Some(json!({ "in_flight": failed })));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// Waits until nothing is under way and no recheck waits.
-async fn rest(stage: &Stage) {
-    let started = Instant::now();
-    loop {
-        stage.idle();
-        if stage.admin("POST", "due", None)["messages"] == json!(0) {
-            return;
-        }
-        assert!(started.elapsed() < PATIENCE, "rechecks for ever");
     }
 }
 
@@ -146,7 +148,7 @@ pub(crate) async fn aws_config_is_told_what_is_broken_until_it_is_mended<S: Subj
     let resume = json!({"resume": {"topology": S::TOPOLOGY, "reason": "done"}});
     assert_eq!(stage.by_hand(function::<S>(), resume).await["ok"], json!(true));
     until_mended(&subject, &stage, &before).await;
-    rest(&stage).await;
+    stage.rest();
     assert_eq!(rule.tried(S::TOPOLOGY).await, usual);
 }
 
@@ -160,7 +162,7 @@ pub(crate) async fn what_a_person_broke_is_mended_once_and_the_person_named<S: S
 
     subject.damage(&stage, Caller::User).await;
     until_mended(&subject, &stage, &before).await;
-    rest(&stage).await;
+    stage.rest();
 
     let told = reports::<S>(&stage).await;
     let named = told.iter().any(|report| report["causes"].to_string().contains("user/release-engineer"));
@@ -168,7 +170,7 @@ pub(crate) async fn what_a_person_broke_is_mended_once_and_the_person_named<S: S
     assert!(told.iter().all(|report| report["event_path_blind"] != json!(true)), "{told:#?}");
     assert_eq!(changes::<S>(&stage, mark), one_repair::<S>());
     stage.ask(S::TOPOLOGY).await;
-    rest(&stage).await;
+    stage.rest();
     assert_eq!(changes::<S>(&stage, mark), one_repair::<S>(), "another look found nothing to do");
     assert_eq!(subject.state(&stage).await, before);
 }
@@ -187,7 +189,7 @@ pub(crate) async fn events_that_come_twice_and_in_disorder_make_one_repair<S: Su
 
     subject.damage(&stage, Caller::Role).await;
     until_mended(&subject, &stage, &before).await;
-    rest(&stage).await;
+    stage.rest();
 
     assert_eq!(changes::<S>(&stage, mark), one_repair::<S>());
     assert_eq!(subject.state(&stage).await, before);
@@ -220,8 +222,11 @@ pub(crate) async fn a_pause_and_an_exemption_hold_until_they_are_taken_back<S: S
     assert_eq!(stage.by_hand(function::<S>(), pause).await["ok"], json!(true));
     let mark = stage.mark();
     subject.damage(&stage, Caller::User).await;
-    let held = report::<S>(&stage, "holds", |event| event["detail"].to_string().contains("INC-7")).await;
-    rest(&stage).await;
+    stage.rest();
+    // The damage may be several calls, and the first of them be told alone.
+    let told = reports::<S>(&stage).await;
+    let held: Vec<&Value> = told.iter().filter(|report| report.to_string().contains("INC-7")).collect();
+    assert!(!held.is_empty(), "the pause holds it, and says why: {told:#?}");
     assert_eq!(changes::<S>(&stage, mark), BTreeMap::new(), "paused");
     assert_ne!(subject.state(&stage).await, before);
 
@@ -229,8 +234,9 @@ pub(crate) async fn a_pause_and_an_exemption_hold_until_they_are_taken_back<S: S
         let list = list.as_array().expect("a list");
         list.iter().filter_map(|one| one["resource"]["id"].as_str()).map(Into::into).collect()
     };
-    let resources: BTreeSet<String> = named(&held["held"]).into_iter().chain(named(&held["actions"])).collect();
-    assert!(!resources.is_empty(), "{held:#}");
+    let resources: BTreeSet<String> =
+        held.iter().flat_map(|report| named(&report["held"]).into_iter().chain(named(&report["actions"]))).collect();
+    assert!(!resources.is_empty(), "{held:#?}");
     for resource in &resources {
         let order = json!({"exempt": {"resource": resource, "for": "4h", "reason": "vendor session"}});
         assert_eq!(stage.by_hand(function::<S>(), order).await["ok"], json!(true));
@@ -238,7 +244,7 @@ pub(crate) async fn a_pause_and_an_exemption_hold_until_they_are_taken_back<S: S
     let resume = json!({"resume": {"topology": S::TOPOLOGY, "control": function::<S>(), "reason": "INC-7 is over"}});
     assert_eq!(stage.by_hand(function::<S>(), resume).await["ok"], json!(true));
     stage.ask(S::TOPOLOGY).await;
-    rest(&stage).await;
+    stage.rest();
     assert_eq!(changes::<S>(&stage, mark), BTreeMap::new(), "exempt: {resources:?}");
 
     for resource in &resources {
@@ -254,7 +260,7 @@ pub(crate) async fn the_plan_function_tells_and_changes_nothing<S: Subject>() {
     let stage = Stage::restored().await;
     stage.admin("PUT", "cloudtrail", Some(json!({"loss": 1.0})));
     let subject = S::find(&stage).await;
-    rest(&stage).await;
+    stage.rest();
     subject.damage(&stage, Caller::User).await;
     let broken = subject.state(&stage).await;
     let mark = stage.mark();
@@ -277,7 +283,7 @@ pub(crate) async fn observe_reports_and_changes_nothing<S: Subject>() {
     let documents = Documents::copied();
     documents.edit(S::TOPOLOGY, "mode: enforce", "mode: observe");
     documents.deploy(&stage);
-    rest(&stage).await;
+    stage.rest();
     let key = LoopKey { place: Place::new(ACCOUNT, stage.region()), topology: S::TOPOLOGY.into(), control: S::CONTROL };
     let ledger = DynamoLedger::new(stage.dynamodb(), stage.output("LedgerTable"));
     let records = ledger.records(&key, 1000).await.unwrap().len();
@@ -289,7 +295,7 @@ pub(crate) async fn observe_reports_and_changes_nothing<S: Subject>() {
 
     assert_eq!((&found["mode"], &found["overall"]), (&json!("observe"), &json!("planned")));
     assert!(!found["actions"].as_array().expect("what would be done").is_empty(), "{found:#}");
-    rest(&stage).await;
+    stage.rest();
     assert_eq!(subject.state(&stage).await, broken);
     assert_eq!(changes::<S>(&stage, mark), BTreeMap::new());
     assert_eq!(ledger.records(&key, 1000).await.unwrap().len(), records, "no intent, no record");
@@ -301,7 +307,6 @@ pub(crate) async fn a_write_that_goes_wrong_once_is_made_good<S: Subject>(kind: 
     let stage = Stage::restored().await;
     let subject = S::find(&stage).await;
     let before = subject.state(&stage).await;
-    // Six seconds are longer than the SDK waits for an answer; the call is carried out when its caller has tried again.
     let functions = format!("arn:aws:lambda:{}:{ACCOUNT}:function:{CONTROL_PLANE}", stage.region());
     let rule = |write: &&str| {
         let (service, operation) = write.split_once(' ').expect("a service and an operation");
@@ -309,22 +314,23 @@ pub(crate) async fn a_write_that_goes_wrong_once_is_made_good<S: Subject>(kind: 
         let mut rule =
             json!({"kind": kind, "service": service, "operation": operation, "function": function, "times": 1});
         if kind == "slow" {
-            rule["seconds"] = json!(6);
+            rule["seconds"] = json!(SLOW.as_secs());
         }
         rule
     };
+    let patience = PATIENCE + SLOW * u32::try_from(S::WRITES.len()).expect("few");
     let faults: Vec<Value> = S::WRITES.iter().map(rule).collect();
     stage.admin("PUT", "faults", Some(json!({"rules": faults})));
 
     subject.damage(&stage, Caller::User).await;
-    until_mended(&subject, &stage, &before).await;
-    rest(&stage).await;
+    until_mended_within(&subject, &stage, &before, patience, false).await;
+    stage.rest();
 
     let fired = stage.admin("GET", "faults", None)["fired"].as_array().expect("what fired").len();
     assert_eq!(fired, S::WRITES.len(), "every write was made, and went wrong once");
     assert_eq!(subject.state(&stage).await, before, "and stays");
     stage.ask(S::TOPOLOGY).await;
-    rest(&stage).await;
+    stage.rest();
     assert_eq!(subject.state(&stage).await, before, "and another look agrees");
     stage.until_dead_letters(S::DEAD_LETTERS, 0).await;
 }
@@ -335,18 +341,20 @@ pub(crate) async fn with_one_call_in_five_failing_everything_converges<S: Subjec
     let subject = S::find(&stage).await;
     let before = subject.state(&stage).await;
     stage.admin("PUT", "faults", Some(json!({"rules": [{"kinds": "mix", "share": 0.2}]})));
+    // Whoever took the lease and lost every answer leaves it to its end, and a hint that could not be sent again waits in its queue.
+    let patience = Settings::LEASE.unsigned_abs() + PATIENCE;
 
     subject.damage(&stage, Caller::User).await;
-    until_mended(&subject, &stage, &before).await;
+    until_mended_within(&subject, &stage, &before, patience, true).await;
     // What an attempt left half done is finished, still under faults.
-    rest(&stage).await;
+    stage.rest_within(patience, true);
     assert_eq!(subject.state(&stage).await, before);
 
     let fired = stage.admin("GET", "faults", None)["fired"].as_array().expect("what fired").len();
     assert!(fired > 0, "no call failed");
     stage.admin("DELETE", "faults", None);
     stage.ask(S::TOPOLOGY).await;
-    rest(&stage).await;
+    stage.rest_within(patience, true);
     assert_eq!(subject.state(&stage).await, before, "nothing was left behind");
     stage.until_dead_letters(S::DEAD_LETTERS, 0).await;
 }

@@ -288,6 +288,16 @@ impl Stage {
         }
     }
 
+    /// The newest record of a topology whose summary says so, as the function of that name lists them.
+    pub(crate) async fn record(&self, function: &str, topology: &str, says: impl Fn(&str) -> bool) -> Value {
+        let status = self.by_hand(&format!("{function}-plan"), json!({"status": true})).await;
+        let mut topologies = status["data"]["topologies"].as_array().expect("topologies").iter();
+        let here = topologies.find(|one| one["topology"] == json!(topology)).expect("the topology");
+        let records = here["records"].as_array().expect("records");
+        let found = records.iter().find(|record| record["summary"].as_str().is_some_and(&says));
+        found.unwrap_or_else(|| panic!("no such record: {records:#?}")).clone()
+    }
+
     /// Returns when no event, message or invocation is pending. Messages delayed into the future do not count.
     pub(crate) fn idle(&self) {
         let started = Instant::now();
@@ -297,6 +307,26 @@ impl Stage {
                 return;
             }
             assert!(started.elapsed() < PATIENCE, "never idle: {state:#}");
+        }
+    }
+
+    /// Returns when no event, message or invocation is pending and no recheck waits either: what does is made due.
+    pub(crate) fn rest(&self) {
+        self.rest_within(PATIENCE, false);
+    }
+
+    /// The same, with patience. `failed`: messages that a function gave back are made due, too.
+    pub(crate) fn rest_within(&self, patience: Duration, failed: bool) {
+        let started = Instant::now();
+        loop {
+            self.admin("POST", "due", Some(json!({ "in_flight": failed })));
+            let ignored = if failed { "" } else { "&ignore_retries=1" };
+            // What is delayed counts here: nothing comes due between a look at the work and a look at the clock.
+            let state = self.admin("GET", &format!("idle?timeout=0.2{ignored}"), None);
+            if state["idle"] == json!(true) {
+                return;
+            }
+            assert!(started.elapsed() < patience, "rechecks for ever: {state:#}");
         }
     }
 

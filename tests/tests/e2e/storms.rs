@@ -1,6 +1,6 @@
 //! Many events at once, in any order, and what one topology owes another: nothing.
 
-use crate::stage::{Caller, Stage, fixed, tcp, until};
+use crate::stage::{Caller, Stage, fixed, tcp};
 use aws::{DynamoLedger, SystemClock};
 use reconciler::{Clock, Ledger, LoopKey, Settings};
 use serde_json::json;
@@ -72,6 +72,7 @@ async fn a_topology_that_is_stuck_does_not_keep_another_waiting() {
     assert_ne!(stage.words(&stuck).await, stuck_before, "its lease is another's");
 
     ledger.release(lease, SystemClock.now()).await.unwrap();
-    until("the recheck is due", || stage.admin("POST", "due", None)["messages"] != json!(0)).await;
+    // It may come by itself meanwhile.
+    stage.admin("POST", "due", None);
     stage.until_words(&stuck, &stuck_before).await;
 }

@@ -41,12 +41,7 @@ async fn a_flow_log_that_is_not_declared_any_more_goes_and_the_other_stays() {
 #[tokio::test]
 async fn a_retention_is_undone_by_hand_and_stays_undone_while_the_control_rests() {
     let stage = Stage::restored().await;
-    let status = stage.by_hand("flow-logs-plan", json!({"status": true})).await;
-    let topologies = status["data"]["topologies"].as_array().expect("topologies");
-    let hipaa = topologies.iter().find(|one| one["topology"] == "hipaa").expect("hipaa");
-    let retained =
-        |record: &&serde_json::Value| record["summary"].as_str().is_some_and(|it| it.starts_with("keep records"));
-    let record = hipaa["records"].as_array().expect("records").iter().find(retained).expect("a retention that was set");
+    let record = stage.record("flow-logs", "hipaa", |it| it.starts_with("keep records")).await;
     let undo = json!({"undo": {"topology": "hipaa", "token": record["token"], "reason": "INC-1"}});
     let mark = stage.mark();
 

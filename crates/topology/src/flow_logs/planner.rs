@@ -26,6 +26,8 @@ pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standi
             // Not bound: the loop knows and says so.
             None | Some(Seen::Unknown(Unseen::OutOfScope)) => {}
             Some(Seen::Unknown(unseen)) => builder.blind(name.as_str(), unseen),
+            // None is declared, as where a topology is retired: none is missed.
+            Some(Seen::Absent) if declared.is_empty() => {}
             Some(Seen::Absent) => builder.vpc_gone(name),
             Some(Seen::Present(seen)) => vpc::plan(&mut builder, name, declared, seen),
         }

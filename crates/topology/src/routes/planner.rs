@@ -50,6 +50,8 @@ pub(super) fn plan(place: &Place, desired: &Desired, observed: &Observed, standi
             Some(Seen::Unknown(Unseen::Failed { retryable, why })) => {
                 builder.blind(*retryable, format!("{name}: {why}"));
             }
+            // It went with its stack, as it shall.
+            Some(Seen::Absent) if desired.retired => {}
             Some(Seen::Absent) => builder.vpc_gone(name),
             Some(Seen::Present(seen)) => {
                 let ObservedVpc { id: _, ranges, stack: _, dns: _, subnets, tables } = seen;
