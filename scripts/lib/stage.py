@@ -314,7 +314,8 @@ def assemble(stage: Stage, say: Say) -> None:
     surroundings.consumers(stage)
     recorder(stage)
     # Tests ask for a sweep when they want one; by itself none shall come in the middle of what they look at.
-    control_plane(stage, {"RecheckSeconds": "1", "ConfigRule": "on", "SweepSchedule": "rate(1 hour)"})
+    given = {"RecheckSeconds": "1", "ConfigRule": "on", "StackRepair": "execute", "SweepSchedule": "rate(1 hour)"}
+    control_plane(stage, given)
     services(stage)
     watch(stage)
     sweep(stage)

@@ -104,12 +104,16 @@ impl Template {
         }
     }
 
-    /// The statements of a function's role.
+    /// The statements of a function's role, those that a parameter grants among them.
     pub fn statements(&self, function: &str) -> Vec<&Map<String, Value>> {
         let role =
             self.properties(function)["Role"].as_str().and_then(|role| role.strip_suffix(".Arn")).unwrap_or_default();
         let policies = self.properties(role)["Policies"].as_array().into_iter().flatten();
-        policies.flat_map(|policy| list(&policy["PolicyDocument"]["Statement"])).filter_map(Value::as_object).collect()
+        policies
+            .flat_map(list)
+            .flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]))
+            .filter_map(Value::as_object)
+            .collect()
     }
 
     /// The actions that a function's role allows, each with the Sids that allow it.

@@ -3,7 +3,7 @@
 use crate::edge::Error;
 use aws::setting;
 use jiff::SignedDuration;
-use reconciler::Settings;
+use reconciler::{Settings, StackCare};
 
 /// What a function may do at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +38,20 @@ pub(crate) fn settings() -> Result<Settings, Error> {
     Ok(settings)
 }
 
-/// How often drift of the networks' stacks is detected: `PLUMBLINE_DRIFT_HOURS`; 0 or nothing is never.
-pub(crate) fn drift_detection() -> Result<Option<SignedDuration>, Error> {
-    setting("PLUMBLINE_DRIFT_HOURS").map_or(Ok(None), |hours| drift_hours(&hours))
+/// What may be done to the networks' stacks: `PLUMBLINE_DRIFT_HOURS`, where 0 or nothing is never, and `PLUMBLINE_STACK_REPAIR`.
+pub(crate) fn stack_care() -> Result<StackCare, Error> {
+    Ok(StackCare {
+        detect_every: setting("PLUMBLINE_DRIFT_HOURS").map_or(Ok(None), |hours| drift_hours(&hours))?,
+        may_repair: setting("PLUMBLINE_STACK_REPAIR").map_or(Ok(false), |word| stack_repair(&word))?,
+    })
+}
+
+fn stack_repair(word: &str) -> Result<bool, Error> {
+    match word {
+        "report" => Ok(false),
+        "execute" => Ok(true),
+        other => Err(wrong("PLUMBLINE_STACK_REPAIR", format!("`{other}` is neither `report` nor `execute`"))),
+    }
 }
 
 fn drift_hours(hours: &str) -> Result<Option<SignedDuration>, Error> {
@@ -81,6 +92,15 @@ mod tests {
         assert_eq!(drift_hours("24").unwrap(), Some(SignedDuration::from_hours(24)));
         for wrong in ["-1", "721", "1d", ""] {
             assert!(drift_hours(wrong).unwrap_err().to_string().contains("PLUMBLINE_DRIFT_HOURS"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn stacks_are_repaired_only_where_the_deployment_says_so() {
+        assert!(stack_repair("execute").unwrap());
+        assert!(!stack_repair("report").unwrap());
+        for wrong in ["", "Execute", "yes"] {
+            assert!(stack_repair(wrong).unwrap_err().to_string().contains("PLUMBLINE_STACK_REPAIR"), "{wrong}");
         }
     }
 

@@ -1,13 +1,12 @@
 //! The sweep: asks every control to look at every topology.
 
 use crate::edge::{Error, serve};
-use crate::settings::drift_detection;
+use crate::settings::stack_care;
 use crate::{emf, log};
 use aws::{
     Access, AwsOutbox, Clients, CloudTrail, Destinations, DynamoLedger, Formation, SystemClock, home, served, setting,
 };
-use jiff::SignedDuration;
-use reconciler::{Clock, RefusedDocument, Run, Served};
+use reconciler::{Clock, RefusedDocument, Run, Served, StackCare};
 use serde_json::{Value, json};
 
 /// Runs the sweep function until Lambda ends it.
@@ -26,7 +25,7 @@ struct Sweeper {
     ledger: DynamoLedger,
     outbox: AwsOutbox,
     formation: Formation,
-    drift_detection: Option<SignedDuration>,
+    care: StackCare,
 }
 
 impl Sweeper {
@@ -40,18 +39,17 @@ impl Sweeper {
         let trails = CloudTrail::new(&clients);
         let ledger = DynamoLedger::new(clients.dynamodb(), table);
         let outbox = AwsOutbox::new(&clients, Destinations::of_sweep()?);
-        let (formation, drift_detection) = (Formation::new(clients.clone()), drift_detection()?);
+        let (formation, care) = (Formation::new(clients.clone()), stack_care()?);
         tracing::info!(home = %served.home, topologies = served.topologies.len(), "started");
-        Ok(Self { served, clients, trails, ledger, outbox, formation, drift_detection })
+        Ok(Self { served, clients, trails, ledger, outbox, formation, care })
     }
 
     /// Asking the controls comes first, and what becomes of the stacks does not fail it.
     async fn handle(&self, event: Value, run: Run) -> Result<Value, Error> {
-        let Self { served, clients, trails, ledger, outbox, formation, drift_detection } = self;
+        let Self { served, clients, trails, ledger, outbox, formation, care } = self;
         let clock = &SystemClock;
         let swept = Box::pin(reconciler::sweep(&event, served, trails, ledger, outbox, clock)).await;
-        let watched =
-            Box::pin(reconciler::watch(&event, served, formation, ledger, outbox, clock, *drift_detection, &run)).await;
+        let watched = Box::pin(reconciler::watch(&event, served, formation, ledger, outbox, clock, *care, &run)).await;
         let calls = clients.calls().take();
         let mut swept = swept?;
         swept.metrics.add(watched.metrics.clone());

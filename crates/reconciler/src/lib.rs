@@ -42,7 +42,7 @@ pub use records::{
     ActionOutcome, Binding, Bindings, Bound, Candidate, Claimed, ClientToken, Intent, LayerMark, Lease, LoopKey,
     Outcome, OutcomeEvent, Pace, Pinned, Record, RefusedDocument, Report, Served,
 };
-pub use stacks::{Detection, Mending, StackEntry, StackMemory, Watched, watch};
+pub use stacks::{Detection, Mending, StackCare, StackEntry, StackMemory, Watched, watch};
 pub use survey::{Survey, Target, survey};
 pub use sweep::{Swept, sweep};
 pub use trail::{Announced, EVENT_SOURCES, EventSelector, FieldSelector, Trail, announced};

@@ -57,7 +57,7 @@ impl Documents {
         let mut command = deployer(stage);
         command.args(["--template", "template.yaml", "--stack", CONTROL_PLANE]);
         command.args(["--parameter", "RecheckSeconds=1", "--parameter", "ConfigRule=on"]);
-        command.args(["--parameter", "SweepSchedule=rate(1 hour)"]);
+        command.args(["--parameter", "StackRepair=execute", "--parameter", "SweepSchedule=rate(1 hour)"]);
         for parameter in parameters {
             command.args(["--parameter", parameter]);
         }

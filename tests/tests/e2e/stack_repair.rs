@@ -1,5 +1,6 @@
 //! The stack of a network beside the network: drift detection as advice, and change sets that bring the stack in line.
 
+use crate::deploy::Documents;
 use crate::stage::{Caller, Stage};
 use aws_sdk_cloudformation::types::{Parameter, StackResourceDriftStatus, Tag};
 use aws_sdk_ec2::types::Filter;
@@ -145,6 +146,23 @@ async fn what_is_gone_is_reported_with_the_exact_change_set_and_a_stack_without_
     assert!(held["why"].as_str().expect("why").contains("service role"), "{held:#}");
     let commands = held["commands"].to_string();
     assert!(commands.contains("--use-previous-template --deployment-mode REVERT_DRIFT"), "{commands}");
+    stage.idle();
+    assert!(stage.calls(mark).iter().all(|call| !call.is_by("sweep") || call.action != "CreateChangeSet"));
+}
+
+#[tokio::test]
+async fn a_document_alone_gives_no_leave_to_change_its_stack() {
+    let stage = Stage::restored().await;
+    Documents::copied().deploy_with(&stage, &["StackRepair=report"]).expect("deployed");
+    with_role(&stage, SERVICES).await;
+    stage.rest();
+    notification_gone(&stage).await;
+    let mark = stage.mark();
+
+    drift_now(&stage).await;
+    let held = stage.outcome("waits", |it| of_stack(it, "Stack Repair Held", SERVICES)).await;
+
+    assert!(held["why"].as_str().expect("why").contains("StackRepair=execute"), "{held:#}");
     stage.idle();
     assert!(stage.calls(mark).iter().all(|call| !call.is_by("sweep") || call.action != "CreateChangeSet"));
 }

@@ -41,6 +41,10 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
                 "the topology does not say `stack_repair: execute` in mode enforce any more, or is retired".into(),
             ));
         }
+        if !self.care.may_repair {
+            let why = "this deployment of Plumbline may make no change sets; deploy it with StackRepair=execute, or run the commands";
+            return Ok(Some(why.into()));
+        }
         if let Some(why) = self.outdated().await? {
             return Ok(Some(why));
         }

@@ -25,9 +25,9 @@ struct Reading {
 
 impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
     /// Whether it is time: by the schedule, or because something was made that the stack may miss.
-    pub(super) fn due(&self, memory: &StackMemory, every: Option<SignedDuration>, at_once: bool) -> bool {
+    pub(super) fn due(&self, memory: &StackMemory, at_once: bool) -> bool {
         let now = self.clock.now();
-        let Some(every) = every else { return at_once };
+        let Some(every) = self.care.detect_every else { return at_once };
         let Some(last) = memory.detected else { return true };
         let made = self.network.made.is_some_and(|made| made > last && now.duration_since(made) >= SETTLES);
         at_once || made || now.duration_since(last) >= every

@@ -29,6 +29,16 @@ pub struct Watched {
     pub metrics: Metrics,
 }
 
+/// What a deployment lets be done to the stacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StackCare {
+    /// How often drift detection is started; `None` is never, unless a person asks.
+    pub detect_every: Option<SignedDuration>,
+    /// Whether change sets may be made and executed where a topology says `stack_repair: execute`: a deployment grants that by itself,
+    /// so that a document alone gives nobody a way to change stacks.
+    pub may_repair: bool,
+}
+
 /// A stack with the topologies whose VPCs it holds.
 struct Network<'a> {
     place: Place,
@@ -47,11 +57,12 @@ struct Desk<'a, S, L, O, K> {
     ledger: &'a L,
     outbox: &'a O,
     clock: &'a K,
+    care: StackCare,
     metrics: Metrics,
 }
 
-/// Looks after the stacks of the served networks: starts drift detection where it is due (`every`; `None` never), tells what it found,
-/// and takes a repair a step further. Nothing here fails the sweep: a stack that cannot be looked at is told.
+/// Looks after the stacks of the served networks: starts drift detection where it is due, tells what it found, and takes a repair a
+/// step further. Nothing here fails the sweep: a stack that cannot be looked at is told.
 ///
 /// An event of CloudFormation only says which stack to look at.
 #[allow(clippy::too_many_arguments, reason = "the event, what is served, and the ports")]
@@ -62,7 +73,7 @@ pub async fn watch<S, L, O, K>(
     ledger: &L,
     outbox: &O,
     clock: &K,
-    every: Option<SignedDuration>,
+    care: StackCare,
     run: &Run,
 ) -> Watched
 where
@@ -85,8 +96,8 @@ where
         }
         let stack = network.stack.clone();
         let layer = served.layer.as_ref();
-        let mut desk = Desk { network, layer, stacks, ledger, outbox, clock, metrics: Metrics::default() };
-        let said = match desk.look(every, at_once).await {
+        let mut desk = Desk { network, layer, stacks, ledger, outbox, clock, care, metrics: Metrics::default() };
+        let said = match desk.look(at_once).await {
             Ok(said) => said,
             Err(fault) => {
                 desk.tell_fault(&fault).await;
@@ -148,7 +159,7 @@ async fn read(
 }
 
 impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
-    async fn look(&mut self, every: Option<SignedDuration>, at_once: bool) -> Result<String, Fault> {
+    async fn look(&mut self, at_once: bool) -> Result<String, Fault> {
         let mut memory = self.recall().await?;
         if memory.mending.is_some() {
             return self.mend(&mut memory, at_once).await;
@@ -156,7 +167,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         if let Some(detection) = memory.detection.clone() {
             return self.read_detection(memory, &detection).await;
         }
-        if !self.due(&memory, every, at_once) {
+        if !self.due(&memory, at_once) {
             return Ok("not due".into());
         }
         self.detect(&mut memory).await

@@ -4,7 +4,7 @@ use crate::world::{World, document, held, place, shop, tag};
 use jiff::{SignedDuration, Timestamp};
 use reconciler::{
     Bindings, Cause, ClientToken, Fault, FaultClass, Intent, LayerMark, Ledger as _, LedgerRead as _, LoopKey, Outcome,
-    Principal, Run, StackFacts, StackMemory, Watched, sweep, watch,
+    Principal, Run, StackCare, StackFacts, StackMemory, Watched, sweep, watch,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -172,7 +172,7 @@ fn call_that_ended(ids: &[&str], at: Timestamp) -> Cause {
 struct Test {
     world: World,
     formation: Formation,
-    every: Option<SignedDuration>,
+    care: StackCare,
 }
 
 fn network(extra: &str) -> Topology {
@@ -220,14 +220,15 @@ impl Test {
         let facts = StackFacts { status: "CREATE_COMPLETE".into(), role, ..StackFacts::default() };
         formation
             .put(STACK, ModelStack { facts, resources: resources.into(), there, template, ..ModelStack::default() });
-        Self { world, formation, every: Some(SignedDuration::from_hours(24)) }
+        let care = StackCare { detect_every: Some(SignedDuration::from_hours(24)), may_repair: true };
+        Self { world, formation, care }
     }
 
     async fn watch(&self, event: Value) -> Watched {
-        let Self { world, formation, every } = self;
+        let Self { world, formation, care } = self;
         let run = Run { id: "sweep-1".into(), deadline: None };
         let (served, ledger) = (&world.served, &*world.ledger);
-        watch(&event, served, formation, ledger, &world.outbox, &*world.clock, *every, &run).await
+        watch(&event, served, formation, ledger, &world.outbox, &*world.clock, *care, &run).await
     }
 
     async fn scheduled(&self) -> String {
@@ -321,7 +322,8 @@ async fn drift_is_detected_on_its_own_schedule_and_once_at_a_time() {
 
 #[tokio::test]
 async fn drift_detection_can_be_off_and_is_had_by_hand() {
-    let test = Test { every: None, ..Test::new("").await };
+    let mut test = Test::new("").await;
+    test.care.detect_every = None;
     assert_eq!(test.scheduled().await, "not due");
     assert_eq!(test.formation.take_calls(), [] as [&str; 0]);
     let watched = test.watch(json!({ "drift": "now" })).await;
@@ -504,7 +506,7 @@ async fn an_endpoint_that_no_control_put_back_yet_is_not_made_by_two() {
 }
 
 #[tokio::test]
-async fn in_observe_mode_when_retired_and_without_a_service_role_nothing_is_executed() {
+async fn in_observe_mode_when_retired_and_without_a_service_role_or_leave_nothing_is_executed() {
     let mut test = Test::new("stack_repair: execute").await;
     test.world.served.topologies[0].mode = topology::Mode::Observe;
     test.stand_in().await;
@@ -523,6 +525,13 @@ async fn in_observe_mode_when_retired_and_without_a_service_role_nothing_is_exec
     test.until("no service role").await;
     let calls = test.formation.take_calls();
     assert!(!calls.contains(&"CreateChangeSet"), "{calls:?}");
+    assert_eq!(told(&test.world.outbox.take().events, "Stack Repair Held").len(), 1);
+
+    let mut test = Test::new("stack_repair: execute").await;
+    test.care.may_repair = false;
+    test.stand_in().await;
+    test.until("deploy it with StackRepair=execute").await;
+    assert!(!test.formation.take_calls().contains(&"CreateChangeSet"), "the document alone gives no leave");
     assert_eq!(told(&test.world.outbox.take().events, "Stack Repair Held").len(), 1);
 }
 
