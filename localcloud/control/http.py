@@ -66,6 +66,7 @@ async def _get_ready(app: ModuleType, query: Query, body: Body) -> Any:
         "ready": True,
         "endpoint": os.environ.get("AWS_ENDPOINT_URL"),
         "auth": app.AUTH,
+        "schedules_by_hand": event_bus.clock_is_stopped(),
         "pid": os.getpid(),
         "logs": str(lambdas.log_directory()),
         "snapshots": state.names(),
@@ -85,12 +86,14 @@ async def _get_calls(app: ModuleType, query: Query, body: Body) -> Any:
 
 
 async def _stop_everything() -> int:
-    """End what runs, so that nothing of the old state reaches the new one."""
+    """End what runs, so that nothing of the old state reaches the new one; refuse if something does not end."""
     stopped = lambdas.stop_all()
     await asyncio.get_running_loop().run_in_executor(None, faults.clear, False)
     cloudtrail.clear()
     end = time.monotonic() + _SETTLE_SECONDS
-    while (journal.active() or cloudtrail.in_flight() or idle.invocations()) and time.monotonic() < end:
+    while journal.active() or cloudtrail.in_flight() or idle.invocations():
+        if time.monotonic() > end:
+            raise Refused(409, "something of the old state does not end", idle=idle.breakdown())
         await asyncio.sleep(_PAUSE)
         cloudtrail.clear()
         stopped += lambdas.stop_all()
@@ -129,8 +132,6 @@ async def _post_restore(app: ModuleType, query: Query, body: Body) -> Any:
         raise Refused(404, f"no snapshot {name!r}", snapshots=state.names())
     began = time.perf_counter()
     stopped = await _stop_everything()
-    if journal.active() or cloudtrail.in_flight() or idle.invocations():
-        raise Refused(409, "something of the old state does not end", idle=idle.breakdown())
     seconds = state.restore(name)
     return {
         "name": name,

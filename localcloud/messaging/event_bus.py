@@ -176,7 +176,18 @@ def stop_clock() -> None:
     """Scheduled rules fire when `fire` says so, and not by themselves any more."""
     from ministack.services import eventbridge
 
-    hooks.replace(eventbridge, "_tick_scheduled_rules", lambda: None)
+    hooks.replace(eventbridge, "_tick_scheduled_rules", _no_tick)
+
+
+def clock_is_stopped() -> bool:
+    """Whether scheduled rules fire when `fire` says so only."""
+    from ministack.services import eventbridge
+
+    return eventbridge._tick_scheduled_rules is _no_tick
+
+
+def _no_tick() -> None:
+    pass
 
 
 def install(app: ModuleType) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import socket
 import subprocess
 import sys
+import urllib.request
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 
 from localcloud import hooks
+from localcloud.control import http
+from localcloud.control.refusal import Refused
 
 from .conftest import REPOSITORY, make_client, start, stop
 
@@ -48,6 +53,23 @@ def test_it_stops_when_asked(account):
     assert stop(process) == 0
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", urlsplit(endpoint).port)) != 0
+
+
+def test_schedules_can_be_left_to_whoever_asks():
+    """`--schedules-by-hand` reaches the bus."""
+    process, endpoint = start("--schedules-by-hand")
+    with urllib.request.urlopen(f"{endpoint}/_localcloud/ready") as answer:
+        assert json.load(answer)["schedules_by_hand"] is True
+    assert stop(process) == 0
+
+
+def test_what_does_not_end_is_not_restored_over(monkeypatch):
+    """A function of the old state would act on the new one."""
+    monkeypatch.setattr(http, "_SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr(http.idle, "invocations", lambda: 1)
+    with pytest.raises(Refused, match="does not end") as refused:
+        asyncio.run(http._stop_everything())
+    assert refused.value.status == 409
 
 
 def test_other_versions_are_refused(monkeypatch):

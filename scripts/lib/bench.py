@@ -36,8 +36,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if (folder / "Cargo.toml").is_file())
 # Calls to Plumbline's own parts: the rest are calls to the network's.
 OURS = ("dynamodb:", "sqs:", "sns:", "events:", "logs:CreateLogStream", "logs:PutLogEvents")
-# What is measured, each with its part of the page. `scale` takes minutes, and is asked for by name.
-FUNCTIONS_PART, REPAIRS_PART, SCALE_PART = "functions", "repairs", "scale"
+# What is measured, each with its part of the page. The last two take long, and are asked for by name.
+FUNCTIONS_PART, REPAIRS_PART, SCALE_PART, CLEAN_PART = "functions", "repairs", "scale", "clean"
 
 Row = tuple[str, str, str]
 
@@ -376,17 +376,19 @@ def main() -> int:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["all", FUNCTIONS_PART, REPAIRS_PART, SCALE_PART],
+        choices=["all", FUNCTIONS_PART, REPAIRS_PART, SCALE_PART, CLEAN_PART],
         default="all",
-        help="functions (sizes, starts, memory: release builds), repairs (default: both); scale: a large account",
+        help="functions (sizes, starts, memory: release builds) and repairs, by default both; scale: a large account; "
+        "clean: scripts/test in a fresh clone",
     )
     parser.add_argument("--starts", type=int, default=21, help="starts of each binary (default 21)")
     parser.add_argument("--repairs", type=int, default=40, help="repairs through the deployed functions (default 40)")
-    parser.add_argument("--clean-to-green", action="store_true", help="also time scripts/test in a fresh clone (long)")
     parser.add_argument("--write", action="store_true", help="write the numbers into docs/performance.md")
     arguments = parser.parse_args()
     if arguments.what == SCALE_PART:
         rows = {SCALE_PART: scale.measure()}
+    elif arguments.what == CLEAN_PART:
+        rows = {CLEAN_PART: clean_to_green()}
     else:
         parts = {FUNCTIONS_PART, REPAIRS_PART} if arguments.what == "all" else {arguments.what}
         rows = measure_deployed(parts, arguments.starts, arguments.repairs)
@@ -396,8 +398,6 @@ def main() -> int:
         show(measured)
         if arguments.write:
             write(measured, part)
-    if arguments.clean_to_green:
-        show(clean_to_green())
     return 0
 
 

@@ -3,7 +3,7 @@
 use crate::clients::{Clients, setting};
 use crate::security_groups::Groups;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use reconciler::{Fault, FaultClass};
 use std::collections::BTreeMap;
 use topology::{ControlId, Receipt, StackId};
@@ -43,9 +43,14 @@ impl Network {
     }
 }
 
-/// Waits for all of these, of which a few run at once. The answers come in their order.
+/// Waits for all of these, of which a few run at once. The answers come in their order, each for itself.
 pub(crate) async fn each<A: Future>(asked: Vec<A>) -> Vec<A::Output> {
     stream::iter(asked).buffered(AT_ONCE).collect().await
+}
+
+/// The same where one answer that is missing makes the others useless: the first fault ends it, and what is not asked yet is not.
+pub(crate) async fn all<T, A: Future<Output = Result<T, Fault>>>(asked: Vec<A>) -> Result<Vec<T>, Fault> {
+    stream::iter(asked).buffered(AT_ONCE).try_collect().await
 }
 
 /// A filter of a describe.

@@ -127,7 +127,9 @@ def test_schedules_by_hand_do_not_fire_by_themselves(monkeypatch):
     monkeypatch.setattr(eventbridge, "_tick_scheduled_rules", eventbridge._tick_scheduled_rules)
     eventbridge._tick_scheduled_rules()
     assert eventbridge._rule_last_fired.pop(key), "it is due"
+    assert not event_bus.clock_is_stopped()
     event_bus.stop_clock()
+    assert event_bus.clock_is_stopped()
     eventbridge._tick_scheduled_rules()
     assert eventbridge._rule_last_fired == {}
 

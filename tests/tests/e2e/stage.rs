@@ -320,9 +320,10 @@ impl Stage {
         let started = Instant::now();
         loop {
             self.admin("POST", "due", Some(json!({ "in_flight": failed })));
-            let ignored = if failed { "" } else { "&ignore_retries=1" };
-            // What is delayed counts here: nothing comes due between a look at the work and a look at the clock.
-            let state = self.admin("GET", &format!("idle?timeout=0.2{ignored}"), None);
+            // What is delayed counts here: nothing comes due between a look at the work and a look at the clock. What fails is not
+            // made to fail as often as can be: its attempts are counted.
+            let look = if failed { "idle?timeout=5" } else { "idle?timeout=0.2&ignore_retries=1" };
+            let state = self.admin("GET", look, None);
             if state["idle"] == json!(true) {
                 return;
             }

@@ -308,3 +308,24 @@ fn each_function_has_its_own_role_log_and_retention() {
         assert_eq!(group["Properties"]["RetentionInDays"], "LogRetentionDays", "{name}");
     }
 }
+
+/// A document alone gives nobody a way to change stacks: the deployment grants that, and not unless it is told to.
+#[test]
+fn change_sets_are_granted_only_where_the_deployment_says_so() {
+    const CHANGES: [&str; 3] =
+        ["cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet", "cloudformation:ExecuteChangeSet"];
+    let template = template();
+    let granted = |policy: &Value| -> Vec<String> {
+        let statements = list(&policy["PolicyDocument"]["Statement"]).into_iter();
+        let actions = statements.flat_map(|statement| list(&statement["Action"])).filter_map(Value::as_str);
+        actions.filter(|action| CHANGES.contains(action)).map(str::to_owned).collect()
+    };
+    let policies = list(&template.properties("SweepRole")["Policies"]);
+    let (always, conditional): (Vec<&Value>, Vec<&Value>) = policies.into_iter().partition(|policy| policy.is_object());
+    assert!(!always.is_empty() && always.into_iter().all(|policy| granted(policy).is_empty()));
+    let [repair] = conditional.as_slice() else { panic!("{conditional:#?}") };
+    assert_eq!((&repair[0], &repair[2]), (&json!("RepairsStacks"), &json!("AWS::NoValue")));
+    assert_eq!(granted(&repair[1]), CHANGES);
+    assert_eq!(template.section("Conditions")["RepairsStacks"], json!(["StackRepair", "execute"]));
+    assert_eq!(template.section("Parameters")["StackRepair"]["Default"], json!("report"));
+}

@@ -3,7 +3,7 @@
 use super::mapping;
 use crate::clients::Regional;
 use crate::errors::{bad_answer, fault};
-use crate::network::{FILTER_VALUES, PAGE, each, filter};
+use crate::network::{FILTER_VALUES, PAGE, all, filter};
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::types::ServiceField;
 use ipnet::Ipv4Net;
@@ -145,11 +145,8 @@ pub(super) async fn services(clients: &Regional) -> Result<Vec<Service>, Fault> 
     while let Some(page) = pages.next().await {
         clusters.extend(page.map_err(|error| fault("ListClusters", &error))?.cluster_arns().to_vec());
     }
-    let mut found = vec![];
-    for services in each(clusters.iter().map(|cluster| services_of(clients, cluster)).collect()).await {
-        found.extend(services?);
-    }
-    Ok(found)
+    let found = all(clusters.iter().map(|cluster| services_of(clients, cluster)).collect()).await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 async fn services_of(clients: &Regional, cluster: &str) -> Result<Vec<Service>, Fault> {

@@ -27,6 +27,7 @@ impl Observe<Exposure> for Network {
                 return Observed { vpcs: unknown(&wanted, &fault), databases, services, balancers };
             }
         };
+        // At once and so in no order: what comes up in between may have an interface and not be listed, until the next look.
         let (estate, databases, services, balancers) = tokio::join!(
             listing::estate(&clients, desired, &wanted),
             listing::databases(&clients),

@@ -4,7 +4,7 @@ mod describe;
 mod kind;
 
 use crate::errors::fault;
-use crate::network::{FILTER_VALUES, Network, each, filter, stack, tags};
+use crate::network::{FILTER_VALUES, Network, all, filter, stack, tags};
 use aws_sdk_ec2::types::{Filter, Vpc};
 use kind::Kind;
 use reconciler::{Candidate, Fault, Locate};
@@ -35,9 +35,8 @@ impl Locate for Network {
                 asked.entry(kind).or_default().push(id.as_str());
             }
         }
-        let answers = each(asked.iter().map(|(kind, ids)| self.whereabouts(place, *kind, ids)).collect()).await;
-        for (ids, whereabouts) in asked.values().zip(answers) {
-            let mut whereabouts = whereabouts?;
+        let answers = all(asked.iter().map(|(kind, ids)| self.whereabouts(place, *kind, ids)).collect()).await?;
+        for (ids, mut whereabouts) in asked.values().zip(answers) {
             for id in ids.iter().copied() {
                 match whereabouts.remove(id) {
                     Some(Some(vpc)) => _ = found.insert(id.into(), Seen::Present(vpc)),

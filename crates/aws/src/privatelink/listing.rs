@@ -3,7 +3,7 @@
 use super::mapping::{self, Unreadable};
 use crate::clients::Regional;
 use crate::errors::fault;
-use crate::network::{FILTER_VALUES, each, filter};
+use crate::network::{FILTER_VALUES, all, filter};
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
 use reconciler::{Fault, FaultClass};
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +90,7 @@ pub(super) async fn principals(
     clients: &Regional,
     services: &BTreeSet<&ResourceId>,
 ) -> Result<BTreeMap<ResourceId, BTreeSet<String>>, Fault> {
-    each(services.iter().map(|id| principals_of(clients, id)).collect()).await.into_iter().collect()
+    Ok(all(services.iter().map(|id| principals_of(clients, id)).collect()).await?.into_iter().collect())
 }
 
 async fn principals_of(clients: &Regional, service: &ResourceId) -> Result<(ResourceId, BTreeSet<String>), Fault> {

@@ -1,4 +1,5 @@
-//! Observing: four calls, whatever the number of subnets and routes, and one for each declared DNS attribute of a VPC, all at once.
+//! Observing: four calls, whatever the number of subnets and routes, and one for each declared DNS attribute of a VPC, all
+//! at once: of a VPC that is gone the attributes are asked for in vain.
 
 use super::mapping;
 use crate::clients::Regional;

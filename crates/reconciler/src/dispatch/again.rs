@@ -66,7 +66,7 @@ pub(crate) async fn again(
         tracing::info!(why, ?since, "left to the sweep");
         return Again::Left;
     }
-    let spent = attempt >= Settings::ATTEMPTS && !matches!(because, Because::Moving(_) | Because::Waiting(_));
+    let spent = attempt >= Settings::ATTEMPTS && matches!(because, Because::Unfinished(_));
     if spent || long {
         let why = format!("{why} (after {attempt} attempts since {})", since.unwrap_or(now));
         return match outbox.dead_letter(&hints, &why).await {

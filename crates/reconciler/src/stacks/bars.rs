@@ -12,6 +12,10 @@ use topology::{ControlId, Mode, Subject, Verb};
 /// is made by one and executed by the next.
 pub(super) const FRESH: SignedDuration = SignedDuration::from_hours(2);
 
+/// Why a document alone repairs no stack.
+pub(super) const NO_LEAVE: &str =
+    "this deployment of Plumbline may make no change sets; deploy it with StackRepair=execute, or run the commands";
+
 impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
     /// Every topology of the stack wants it, and is enforced.
     pub(super) fn asked_for(&self) -> bool {
@@ -42,8 +46,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
             ));
         }
         if !self.care.may_repair {
-            let why = "this deployment of Plumbline may make no change sets; deploy it with StackRepair=execute, or run the commands";
-            return Ok(Some(why.into()));
+            return Ok(Some(NO_LEAVE.into()));
         }
         if let Some(why) = self.outdated().await? {
             return Ok(Some(why));

@@ -1,7 +1,7 @@
 //! Bringing a stack back in line where its topology says `stack_repair: execute`: one change set at a time, each read before it is
 //! executed, each step written down before it is taken. What is awaited is awaited by the next sweep or event.
 
-use super::bars::FRESH;
+use super::bars::{FRESH, NO_LEAVE};
 use super::words::{FAILED, HELD, MENDED};
 use super::{Desk, Mending, Network, StackMemory};
 use crate::{ChangeSetState, Clock, ExecutionState, Fault, FaultClass, Ledger, NetworkStacks, Outbox, StackFacts};
@@ -39,6 +39,10 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
             return Ok(format!("{headline}; the last repair failed, and a person is meant to look first"));
         }
         let Some(stage) = repair.stages().first().copied() else { return Ok(headline) };
+        // Not begun: one that has begun is found anew after hours, and there would be a detection for each time.
+        if !self.care.may_repair {
+            return self.wait_for_a_person(&repair, stage, NO_LEAVE).await;
+        }
         // A template that is to be taken apart is kept whole before anything is done.
         let template = match stage {
             Stage::Revert => None,
@@ -94,12 +98,12 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         facts: &StackFacts,
     ) -> Result<Option<String>, Fault> {
         if let Some(why) = self.barred(&mending.repair).await? {
-            return self.wait_for_a_person(mending, &why).await.map(Some);
+            return self.wait_for_a_person(&mending.repair, mending.stage, &why).await.map(Some);
         }
         if facts.role.is_none() {
             let why = "the stack has no service role, and Plumbline's own may change no network through CloudFormation; deploy the \
                        stack with --role-arn once";
-            return self.wait_for_a_person(mending, why).await.map(Some);
+            return self.wait_for_a_person(&mending.repair, mending.stage, why).await.map(Some);
         }
         let change_set = match mending.repair.change_set(mending.stage, mending.template.as_deref()) {
             Ok(change_set) => change_set,
@@ -164,7 +168,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
         if let Some(why) = self.barred(&mending.repair).await? {
             // When it may be executed, the network may be another one than it was made for.
             self.make_anew(memory, mending, change_set, &why).await?;
-            return self.wait_for_a_person(mending, &why).await.map(Some);
+            return self.wait_for_a_person(&mending.repair, mending.stage, &why).await.map(Some);
         }
         tracing::info!(stack = %self.network.stack, status = facts.status, change_set, "executing");
         memory.note(self.clock.now(), format!("execution of {} intended", name(mending)), Some(change_set));
@@ -208,7 +212,7 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
             // The call never arrived. Asked again with the same token, under the same brakes.
             Some(ExecutionState::Available) => {
                 if let Some(why) = self.barred(&mending.repair).await? {
-                    return self.wait_for_a_person(mending, &why).await.map(Some);
+                    return self.wait_for_a_person(&mending.repair, mending.stage, &why).await.map(Some);
                 }
                 return self.execute(memory, mending, change_set).await.map(Some);
             }
@@ -248,11 +252,11 @@ impl<S: NetworkStacks, L: Ledger, O: Outbox, K: Clock> Desk<'_, S, L, O, K> {
     }
 
     /// Nothing is undone and nothing goes on.
-    async fn wait_for_a_person(&mut self, mending: &Mending, why: &str) -> Result<String, Fault> {
+    async fn wait_for_a_person(&mut self, repair: &Repair, stage: Stage, why: &str) -> Result<String, Fault> {
         let stack = self.network.stack.clone();
         let headline = format!("repair of stack {} waits: {why}", stack.stack_name());
-        let commands = self.commands(&mending.repair).await?;
-        let detail = json!({ "stack": stack, "why": why, "stage": mending.stage, "repair": mending.repair, "commands": commands });
+        let commands = self.commands(repair).await?;
+        let detail = json!({ "stack": stack, "why": why, "stage": stage, "repair": repair, "commands": commands });
         self.tell(HELD, headline.clone(), detail, Some((format!("{stack}#{why}"), HELD_AGAIN))).await;
         Ok(headline)
     }

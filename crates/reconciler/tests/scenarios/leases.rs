@@ -205,6 +205,22 @@ async fn waiting_for_another_run_is_short_never_doubled_and_no_attempt() {
 }
 
 #[tokio::test]
+async fn whoever_has_no_attempts_left_may_still_wait_for_another_run() {
+    let world = World::new().await;
+    let event = world.expose();
+    let lease = world.ledger.lease(&world.key(), "other", world.clock.now(), Settings::LEASE).await.unwrap().unwrap();
+    world.dispatch(&[event]).await;
+    let mut hints = world.outbox.take().resent.remove(0).0;
+    hints[0].attempt = Settings::ATTEMPTS;
+    world.dispatch(&[reconciler::recheck_body(&hints)]).await;
+    let sent = world.outbox.take();
+    assert!(sent.dead.is_empty(), "{:?}", sent.dead);
+    world.ledger.release(lease, world.clock.now()).await.unwrap();
+    let outcome = world.dispatch(&[reconciler::recheck_body(&sent.resent[0].0)]).await;
+    assert_eq!(outcome.reports[0].overall, Outcome::Applied);
+}
+
+#[tokio::test]
 async fn waiting_for_other_runs_ends_in_the_end() {
     let world = World::new().await;
     let event = world.expose();

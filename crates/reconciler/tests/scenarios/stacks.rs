@@ -532,6 +532,8 @@ async fn in_observe_mode_when_retired_and_without_a_service_role_or_leave_nothin
     test.stand_in().await;
     test.until("deploy it with StackRepair=execute").await;
     assert!(!test.formation.take_calls().contains(&"CreateChangeSet"), "the document alone gives no leave");
+    test.world.clock.advance(SignedDuration::from_hours(20));
+    assert_eq!(test.scheduled().await, "not due", "it is told, and drift is detected no more often for it");
     assert_eq!(told(&test.world.outbox.take().events, "Stack Repair Held").len(), 1);
 }
 

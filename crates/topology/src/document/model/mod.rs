@@ -49,7 +49,8 @@ pub(crate) struct Document {
     /// `active` (the default), or `retired`: Plumbline removes what it made itself, in order, and leaves the rest.
     pub(crate) state: Option<At<State>>,
     /// What is done about a stack that knows nothing of what Plumbline had to make again: `report` (the default) tells the commands
-    /// that bring the stack back in line, `execute` runs them, too, where `mode` is `enforce`.
+    /// that bring the stack back in line, `execute` runs them, too, where `mode` is `enforce` and Plumbline is deployed with
+    /// `StackRepair=execute`.
     pub(crate) stack_repair: Option<At<StackRepair>>,
     /// When routes that work may be moved in production: stretches of every week, in UTC, such as
     /// `{ days: [sun], from: "02:00", for: 2 hours }`.
