@@ -29,6 +29,7 @@ import declared
 import scale
 import stage as staging
 import telling
+import workloads
 from runtime import Runtime
 
 ROOT = staging.ROOT
@@ -82,9 +83,19 @@ def starts(binary: Path, environment: dict[str, str], count: int) -> list[float]
     return out
 
 
+# The functions of a reference system, by the outputs of its stack and the sample of an event.
+PAYMENTS = {
+    "payments-process": ("ProcessFunctionName", "request"),
+    "payments-record": ("RecordFunctionName", "outcomes"),
+}
+
+
 def function_environment(stage: staging.Stage, name: str) -> dict[str, str]:
     """The variables that the deployed function has, for running its release binary outside."""
-    found = stage.client("lambda").get_function_configuration(FunctionName=f"{staging.CONTROL_PLANE}-{name}")
+    deployed = f"{staging.CONTROL_PLANE}-{name}"
+    if name in PAYMENTS:
+        deployed = workloads.outputs_of(stage, "workload-hipaa")[PAYMENTS[name][0]]
+    found = stage.client("lambda").get_function_configuration(FunctionName=deployed)
     return found["Environment"]["Variables"] | {
         "AWS_ENDPOINT_URL": stage.endpoint,
         "PLUMBLINE_TOPOLOGIES": str(ROOT / "topologies"),
@@ -113,6 +124,8 @@ def in_line_event(stage: staging.Stage, function: str) -> dict[str, Any]:
     """An event that finds everything in line: a schedule, a call on a group, or a request to look at a topology."""
     if function == "sweep":
         return {"detail-type": "Scheduled Event", "source": "aws.events"}
+    if function in PAYMENTS:
+        return json.loads((ROOT / "topologies" / "hipaa" / "events" / f"{PAYMENTS[function][1]}.json").read_text())
     account = stage.client("sts").get_caller_identity()["Account"]
     now = datetime.now().astimezone().isoformat()
     if function == "config-rule":
@@ -307,10 +320,13 @@ def measure_repairs(stage: staging.Stage, control: str, count: int) -> list[Row]
 
 def measure_planning() -> list[Row]:
     """The pure half."""
-    done = subprocess.run([str(TARGET / "examples" / "diff")], capture_output=True, text=True, check=True)
+    examples, documents = TARGET / "examples", sorted((ROOT / "topologies").glob("*/topology.yaml"))
+    read = subprocess.run([examples / "read", *documents], capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run([examples / "diff"], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     what = f"{found['groups']:,} groups × {found['rules']} rules"
     return [
+        (f"reading the {len(documents)} reference documents", f"{read} ms", ""),
         (f"plan for {what}, in line", f"{found['in_line_ms']:.0f} ms", "< 100 ms"),
         (f"plan for {what}, one exposure in each", f"{found['drifted_ms']:.0f} ms", ""),
     ]

@@ -37,15 +37,33 @@ pub(super) struct Diff {
 /// Declared rules, resolved.
 #[derive(Default)]
 struct Declared<'a> {
-    /// In order of identity, each with the declared description. The specification holds none: it is not identity.
-    known: Vec<(RuleSpec, Option<&'a str>)>,
+    /// In order of identity.
+    known: Vec<DeclaredRule<'a>>,
     /// What rules admit whose peer is not known now. Any observed rule for this traffic may be one of them.
     unknown: Vec<Traffic>,
 }
 
+/// One of them.
+struct DeclaredRule<'a> {
+    /// Its traffic as one number, worked out once: it is compared with many.
+    key: u64,
+    /// Without a description, which is not identity.
+    spec: RuleSpec,
+    /// The declared description.
+    description: Option<&'a str>,
+}
+
+impl DeclaredRule<'_> {
+    /// Everything but the description.
+    fn identity(&self) -> (u64, &ObservedPeer) {
+        (self.key, &self.spec.peer)
+    }
+}
+
 impl Declared<'_> {
     fn find(&self, traffic: Traffic, peer: &ObservedPeer) -> Option<usize> {
-        self.known.binary_search_by(|(wanted, _)| identity(wanted).cmp(&(traffic.key(), peer))).ok()
+        let sought = (traffic.key(), peer);
+        self.known.binary_search_by(|wanted| wanted.identity().cmp(&sought)).ok()
     }
 
     /// The common case, without sorting or copying: every rule is there, as described, and no other one is.
@@ -57,9 +75,9 @@ impl Declared<'_> {
         };
         let mut all = rules.map(|rule| {
             let index = self.find(rule.traffic, &canonical(&rule.peer, &context.place.account))?;
-            let (_, wanted) = self.known.get(index)?;
+            let wanted = self.known.get(index)?;
             *present.get_mut(index)? = true;
-            alike(rule, *wanted).then_some(())
+            alike(rule, wanted.description).then_some(())
         });
         all.all(|found| found.is_some()) && present.iter().all(|present| *present)
     }
@@ -98,24 +116,18 @@ pub(super) fn diff(
         if let Some(present) = present.get_mut(index) {
             *present = true;
         }
-        if let Some((_, Some(wanted))) = declared.known.get(index) {
+        if let Some(wanted) = declared.known.get(index).and_then(|rule| rule.description) {
             teller.description(rule, &spec, wanted);
         }
         teller.diff.stay.push(spec);
     }
-    for ((spec, description), present) in declared.known.into_iter().zip(present) {
+    for (DeclaredRule { key: _, spec, description }, present) in declared.known.into_iter().zip(present) {
         if !present {
             let description = description.filter(|text| !text.is_empty()).map(Into::into);
             teller.missing(RuleSpec { description, ..spec });
         }
     }
     Some(teller.diff)
-}
-
-/// Identity: everything but the description.
-fn identity(spec: &RuleSpec) -> (u64, &ObservedPeer) {
-    let RuleSpec { traffic, peer, description: _ } = spec;
-    (traffic.key(), peer)
 }
 
 /// The rules of one direction in an order of their own, each with its peer in comparable form. A rule that two pages of an
@@ -177,11 +189,13 @@ impl Teller<'_> {
                 }
             };
             let spec = RuleSpec { traffic: *traffic, peer, description: None };
-            declared.known.push((spec, description.as_deref()));
+            declared.known.push(DeclaredRule { key: traffic.key(), spec, description: description.as_deref() });
         }
-        declared.known.sort_by(|(left, text), (right, other)| (identity(left), text).cmp(&(identity(right), other)));
+        declared
+            .known
+            .sort_by(|left, right| (left.identity(), left.description).cmp(&(right.identity(), right.description)));
         // The same group can be declared by name and by id: one rule on AWS, so one rule here.
-        declared.known.dedup_by(|(later, _), (first, _)| identity(later) == identity(first));
+        declared.known.dedup_by(|later, first| later.identity() == first.identity());
         self.diff.blind.sort_by_key(|unseen| format!("{unseen:?}"));
         for (name, traffic) in absent {
             self.names_absent(&name, traffic);
@@ -229,7 +243,7 @@ impl Teller<'_> {
     }
 
     fn undeclared(&mut self, rule: &ObservedRule, spec: RuleSpec, declared: &Declared<'_>, foreign: &[ForeignRule]) {
-        let harmless = || declared.known.iter().any(|(wanted, _)| covers(wanted, &spec));
+        let harmless = || declared.known.iter().any(|wanted| covers(&wanted.spec, &spec));
         let reach = match self.direction {
             Direction::Egress => Reach::Inside,
             Direction::Ingress if harmless() => Reach::Inside,
